@@ -1,0 +1,48 @@
+package wire
+
+// Member is one node of the cluster as the leader's configuration has it.
+type Member struct {
+	ID      string `json:"id"`              // the node id its operator gave
+	RaftID  string `json:"raft_id"`         // node id and instance of its data directory
+	Peer    string `json:"peer"`            // host:port of its peer listener
+	API     string `json:"api"`             // URL of its API; empty when it can't be asked
+	Role    string `json:"role"`            // "voter", "nonvoter"
+	Leader  bool   `json:"leader"`          // whether it leads now
+	Healthy bool   `json:"healthy"`         // whether it answered just now
+	Applied uint64 `json:"applied"`         // index it has applied
+	Version string `json:"version"`         // of its binary
+	Error   string `json:"error,omitempty"` // why it did not answer
+}
+
+// Cluster describes the cluster as one node sees it.
+type Cluster struct {
+	ClusterID string   `json:"cluster_id"`
+	NodeID    string   `json:"node_id"` // the node that answers
+	State     string   `json:"state"`   // "leader", "follower", "candidate", "shutdown"
+	LeaderID  string   `json:"leader_id,omitempty"`
+	LeaderAPI string   `json:"leader_api,omitempty"`
+	Term      uint64   `json:"term"`
+	Commit    uint64   `json:"commit"`
+	Applied   uint64   `json:"applied"`
+	Members   []Member `json:"members,omitempty"`
+}
+
+// AddMember asks the leader to take a node in, first as a non-voter; it is
+// promoted once it has caught up, unless NonVoter.
+type AddMember struct {
+	RaftID   string `json:"raft_id"`
+	Peer     string `json:"peer"`
+	NonVoter bool   `json:"nonvoter,omitempty"`
+}
+
+// Transfer asks the leader to hand leadership to a member, or to the most
+// caught-up voter where To is empty.
+type Transfer struct {
+	To string `json:"to,omitempty"`
+}
+
+// Ready is the body of /readyz and /healthz.
+type Ready struct {
+	Status string `json:"status"` // "ok" or "unavailable"
+	Reason string `json:"reason,omitempty"`
+}
