@@ -7,7 +7,7 @@ package tree
 type Op interface {
 	// Kind is the operation's name on the wire, such as "create_provider".
 	Kind() string
-	apply(d *draft) error
+	apply(d *draft) error // in the file of the noun it is about
 }
 
 // Ref names a provider by its UUID or, where that is zero or unknown, by its
@@ -80,9 +80,11 @@ type Populate struct {
 }
 
 // PopulateProvider is one provider of a Populate. A nil pointer leaves that
-// part as it is (empty for a new provider).
+// part as it is (empty for a new provider). Where UUID is zero, the provider
+// is the one with that name or, if there is none, a new one with NewUUID.
 type PopulateProvider struct {
 	UUID        UUID
+	NewUUID     UUID
 	Name        string // the provider's name
 	Parent      Ref
 	Inventories *[]InventoryOf

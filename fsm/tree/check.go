@@ -1,0 +1,230 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Check verifies every invariant of the state: each record in itself, records
+// against each other, and every index against the records. It costs a walk
+// over everything. A non-nil error means a bug or corruption.
+func (s *State) Check() error {
+	for _, check := range []func() error{
+		s.checkVocabularies, s.checkProviders, s.checkParents, s.checkConsumers, s.checkIndexSizes,
+	} {
+		if err := check(); err != nil {
+			return fmt.Errorf("state invariant: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *State) checkVocabularies() error {
+	for i, v := range []*vocabulary{&s.classes, &s.traits} {
+		name := [...]string{"class", "trait"}[i]
+		if v.byNumber.len() != v.byName.len() {
+			return fmt.Errorf("%d %s numbers but %d names", v.byNumber.len(), name, v.byName.len())
+		}
+		var err error
+		v.byNumber.ascend(0, func(n uint32, t term) bool {
+			if back, ok := v.byName.get(t.name); !ok || back != n {
+				err = fmt.Errorf("%s %d is not found by its name %q", name, n, t.name)
+			} else if n >= v.next && n >= firstCustom {
+				err = fmt.Errorf("%s %d is not below the next number %d", name, n, v.next)
+			}
+			return err == nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkProviders looks at each provider's record and its index entries.
+func (s *State) checkProviders() error {
+	var err error
+	s.providers.ascend(0, func(n uint32, p *provider) bool {
+		err = s.checkProvider(n, p)
+		return err == nil
+	})
+	return err
+}
+
+func (s *State) checkProvider(n uint32, p *provider) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("provider %d (%s): %s", n, p.uuid, fmt.Sprintf(format, args...))
+	}
+	if p.number != n || n == 0 || n >= s.nextProvider {
+		return fail("has number %d, next is %d", p.number, s.nextProvider)
+	}
+	if err := checkName("name", p.name); err != nil {
+		return fail("%v", err)
+	}
+	if k, ok := s.byUUID.get(uuidKey{uuid: p.uuid}); !ok || k.number != n {
+		return fail("is not found by its UUID")
+	}
+	if back, ok := s.byName.get(p.name); !ok || back != n {
+		return fail("is not found by its name %q", p.name)
+	}
+	if _, ok := s.children.get(pairOf(p.parent, n)); !ok {
+		return fail("is not among the children of %d", p.parent)
+	}
+	for i, inv := range p.inventories {
+		name := s.classes.name(inv.class)
+		if name == "" {
+			return fail("has inventory of unknown class %d", inv.class)
+		}
+		if i > 0 && p.inventories[i-1].class >= inv.class {
+			return fail("has inventories out of order")
+		}
+		if err := inv.public().check(name); err != nil {
+			return fail("%v", err)
+		}
+		if inv.used < 0 {
+			return fail("uses %d of %s", inv.used, name)
+		}
+		if _, ok := s.byClass.get(pairOf(inv.class, n)); !ok {
+			return fail("is not indexed by class %s", name)
+		}
+	}
+	for i, d := range p.devices {
+		if s.classes.name(d.class) == "" {
+			return fail("has a device of unknown class %d", d.class)
+		}
+		if i > 0 && compareDevice(p.devices[i-1], d) >= 0 {
+			return fail("has devices out of order")
+		}
+		if _, ok := s.byClass.get(pairOf(d.class, n)); !ok {
+			return fail("is not indexed by class %d", d.class)
+		}
+	}
+	for i, t := range p.traits {
+		if s.traits.name(t) == "" {
+			return fail("has unknown trait %d", t)
+		}
+		if i > 0 && p.traits[i-1] >= t {
+			return fail("has traits out of order")
+		}
+		if _, ok := s.byTrait.get(pairOf(t, n)); !ok {
+			return fail("is not indexed by trait %d", t)
+		}
+	}
+	for i, a := range p.aggregates {
+		if i > 0 && compareUUID(p.aggregates[i-1], a) >= 0 {
+			return fail("has aggregates out of order")
+		}
+		if _, ok := s.byAggregate.get(aggregateKey{a, n}); !ok {
+			return fail("is not indexed by aggregate %s", a)
+		}
+	}
+	return nil
+}
+
+// checkParents walks every tree from its root: what it does not meet hangs in
+// a loop or below nothing.
+func (s *State) checkParents() error {
+	met := 0
+	var err error
+	seconds(&s.children, 0, func(root uint32) bool {
+		for _, n := range s.subtree(root) {
+			p, ok := s.providers.get(n)
+			switch {
+			case !ok:
+				err = fmt.Errorf("child %d has no record", n)
+			case p.root != root:
+				err = fmt.Errorf("provider %d has root %d, not %d", n, p.root, root)
+			}
+			if err != nil {
+				return false
+			}
+			met++
+		}
+		return true
+	})
+	if err == nil && met != s.providers.len() {
+		err = fmt.Errorf("%d of %d providers hang below a root", met, s.providers.len())
+	}
+	return err
+}
+
+// checkConsumers sums what consumers hold and compares it with what the
+// inventories count as used.
+func (s *State) checkConsumers() error {
+	type key struct{ provider, class uint32 }
+	used := make(map[key]int64)
+	claims := 0
+	var err error
+	s.consumers.ascend(&consumer{}, func(c *consumer) bool {
+		if len(c.allocations) == 0 {
+			err = fmt.Errorf("consumer %s holds nothing", c.uuid)
+		}
+		var providers []uint32
+		for _, a := range c.allocations {
+			if a.amount < 1 || a.amount > amountMax {
+				err = fmt.Errorf("consumer %s holds %d of class %d", c.uuid, a.amount, a.class)
+			}
+			if _, ok := s.claims.get(claimKey{a.provider, c.uuid}); !ok {
+				err = fmt.Errorf("consumer %s is not indexed by provider %d", c.uuid, a.provider)
+			}
+			used[key{a.provider, a.class}] += a.amount
+			providers = append(providers, a.provider)
+		}
+		slices.Sort(providers)
+		claims += len(slices.Compact(providers))
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	if claims != s.claims.len() {
+		return fmt.Errorf("%d claims are indexed, there are %d", s.claims.len(), claims)
+	}
+	s.providers.ascend(0, func(n uint32, p *provider) bool {
+		for _, inv := range p.inventories {
+			k := key{n, inv.class}
+			if used[k] != inv.used {
+				err = fmt.Errorf("provider %d counts %d of class %d as used, consumers hold %d", n, inv.used, inv.class, used[k])
+			}
+			delete(used, k)
+		}
+		return err == nil
+	})
+	if err == nil && len(used) != 0 {
+		err = fmt.Errorf("%d allocations have no inventory", len(used))
+	}
+	return err
+}
+
+// checkIndexSizes finds entries without a record: each record's entries were
+// found above, so an index with as many entries as that has no other.
+func (s *State) checkIndexSizes() error {
+	var classes, traits, aggregates int
+	s.providers.ascend(0, func(_ uint32, p *provider) bool {
+		classes += len(p.inventories)
+		for i, d := range p.devices {
+			if (i == 0 || p.devices[i-1].class != d.class) && !containsClass(p.inventories, d.class) {
+				classes++
+			}
+		}
+		traits += len(p.traits)
+		aggregates += len(p.aggregates)
+		return true
+	})
+	for _, c := range []struct {
+		name      string
+		has, want int
+	}{
+		{"uuid", s.byUUID.len(), s.providers.len()},
+		{"name", s.byName.len(), s.providers.len()},
+		{"children", s.children.len(), s.providers.len()},
+		{"class", s.byClass.len(), classes},
+		{"trait", s.byTrait.len(), traits},
+		{"aggregate", s.byAggregate.len(), aggregates},
+	} {
+		if c.has != c.want {
+			return fmt.Errorf("index %s has %d entries, the records %d", c.name, c.has, c.want)
+		}
+	}
+	return nil
+}

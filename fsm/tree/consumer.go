@@ -1,0 +1,301 @@
+package tree
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// consumer is one record, immutable once it is in a table. It exists as long
+// as it has allocations.
+type consumer struct {
+	uuid        UUID
+	project     string
+	user        string
+	kind        string // the consumer type; empty when none was given
+	generation  uint64
+	created     Time
+	updated     Time
+	allocations []allocation // in the order they were claimed
+}
+
+type allocation struct {
+	provider uint32
+	class    uint32
+	amount   int64
+}
+
+func (t *tables) consumer(uuid UUID) (*consumer, bool) {
+	return t.consumers.get(&consumer{uuid: uuid})
+}
+
+// usage is a change of what is used of one provider's class.
+type usage struct {
+	provider uint32
+	class    uint32
+	delta    int64
+	field    string // the request's field that claims it, if any
+}
+
+// claimPlan is the outcome of checking a claim: what to write.
+type claimPlan struct {
+	consumers []consumerPlan
+	usages    []usage  // by provider and class, each once
+	bump      []uint32 // providers that gain a generation, sorted, each once
+}
+
+type consumerPlan struct {
+	old  *consumer // nil for a new one
+	next *consumer // nil for one that vanishes
+}
+
+func (o Claim) apply(d *draft) error {
+	if len(o.Consumers) == 0 {
+		return invalid("consumers", "at least one consumer is needed")
+	}
+	plan, err := d.planClaim(o.Consumers)
+	if err != nil {
+		return err
+	}
+	if err := d.checkUsages(plan.usages); err != nil {
+		return err
+	}
+	return d.applyClaim(plan)
+}
+
+// planClaim resolves what consumers claim; capacity is not looked at yet.
+func (d *draft) planClaim(claims []ConsumerClaim) (*claimPlan, error) {
+	plan := &claimPlan{}
+	seen := make(map[UUID]bool, len(claims))
+	for i, c := range claims {
+		path := indexed("consumers", i)
+		if c.Consumer.IsZero() {
+			return nil, invalid(path+".uuid", "a consumer UUID is needed")
+		}
+		if seen[c.Consumer] {
+			return nil, invalid(path+".uuid", "consumer %s is given twice", c.Consumer)
+		}
+		seen[c.Consumer] = true
+		if err := plan.addConsumer(d, path, c); err != nil {
+			return nil, err
+		}
+	}
+	plan.merge()
+	return plan, nil
+}
+
+func (plan *claimPlan) addConsumer(d *draft, path string, c ConsumerClaim) error {
+	old, known := d.consumer(c.Consumer)
+	if known {
+		for _, a := range old.allocations {
+			plan.usages = append(plan.usages, usage{provider: a.provider, class: a.class, delta: -a.amount})
+		}
+	} else {
+		old = nil
+	}
+	if len(c.Allocations) == 0 {
+		if !known {
+			e := refuse(CodeConsumerNotFound, "consumer %s has no allocations", c.Consumer).at(path + ".uuid")
+			e.Consumer = c.Consumer.String()
+			return e
+		}
+		for _, a := range old.allocations {
+			plan.bump = append(plan.bump, a.provider)
+		}
+		plan.consumers = append(plan.consumers, consumerPlan{old: old})
+		return nil
+	}
+	next := &consumer{uuid: c.Consumer, created: d.at, updated: d.at}
+	if known {
+		*next = *old
+		next.updated = d.at
+	}
+	next.generation++
+	for _, owner := range [...]struct {
+		field, given string
+		stored       *string
+	}{{"project", c.Project, &next.project}, {"user", c.User, &next.user}, {"type", c.Type, &next.kind}} {
+		if len(owner.given) > ownerLenMax || !utf8.ValidString(owner.given) {
+			return invalid(path+"."+owner.field, "%s must be valid UTF-8 of at most %d bytes", owner.field, ownerLenMax)
+		}
+		if owner.given != "" {
+			*owner.stored = owner.given
+		}
+	}
+	next.allocations = make([]allocation, 0, len(c.Allocations))
+	for j, a := range c.Allocations {
+		field := indexed(path+".allocations", j)
+		p, err := d.need(field+".provider", a.Provider)
+		if err != nil {
+			return err
+		}
+		class, ok := d.classes.number(a.Class)
+		if !ok {
+			return classNotFound(field+".resources."+a.Class, a.Class)
+		}
+		if a.Amount < 1 || a.Amount > amountMax {
+			return invalid(field+".resources."+a.Class, "amount is %d; it must be from 1 to %d", a.Amount, amountMax)
+		}
+		for _, before := range next.allocations {
+			if before.provider == p.number && before.class == class {
+				return invalid(field+".resources."+a.Class, "%s of provider %s is given twice for one consumer", a.Class, p.name)
+			}
+		}
+		next.allocations = append(next.allocations, allocation{p.number, class, a.Amount})
+		plan.usages = append(plan.usages, usage{p.number, class, a.Amount, field + ".resources." + a.Class})
+		plan.bump = append(plan.bump, p.number)
+		if err := d.checkAmount(p, class, a.Amount, field+".resources."+a.Class); err != nil {
+			return err
+		}
+	}
+	plan.consumers = append(plan.consumers, consumerPlan{old: old, next: next})
+	return nil
+}
+
+func indexed(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
+
+// checkAmount compares one amount with the inventory's units.
+func (d *draft) checkAmount(p *provider, class uint32, amount int64, field string) error {
+	i, ok := p.inventoryOf(class)
+	if !ok {
+		return inventoryNotFound(field, p, d.classes.name(class))
+	}
+	inv := p.inventories[i]
+	if amount < int64(inv.minUnit) || amount > int64(inv.maxUnit) || amount%int64(inv.stepSize) != 0 {
+		return refuse(CodeAmountInvalid, "%d of %s on provider %s is not from %d to %d in steps of %d",
+			amount, d.classes.name(class), p.name, inv.minUnit, inv.maxUnit, inv.stepSize).at(field).about(p)
+	}
+	return nil
+}
+
+// merge sums the usages of each provider's class and sorts what is left.
+func (plan *claimPlan) merge() {
+	slices.SortStableFunc(plan.usages, func(a, b usage) int {
+		if c := cmp.Compare(a.provider, b.provider); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.class, b.class)
+	})
+	merged := plan.usages[:0]
+	for _, u := range plan.usages {
+		if n := len(merged); n > 0 && merged[n-1].provider == u.provider && merged[n-1].class == u.class {
+			merged[n-1].delta += u.delta
+			if u.field != "" {
+				merged[n-1].field = u.field
+			}
+			continue
+		}
+		merged = append(merged, u)
+	}
+	plan.usages = merged
+	slices.Sort(plan.bump)
+	plan.bump = slices.Compact(plan.bump)
+}
+
+// checkUsages compares what would be used with the capacity. A change that
+// does not use more is allowed even where an inventory shrank below its usage.
+func (d *draft) checkUsages(usages []usage) error {
+	for _, u := range usages {
+		if u.delta <= 0 {
+			continue
+		}
+		p := d.record(u.provider)
+		i, ok := p.inventoryOf(u.class)
+		if !ok {
+			return inventoryNotFound(u.field, p, d.classes.name(u.class))
+		}
+		inv := p.inventories[i]
+		if capacity := inv.capacity(); inv.used+u.delta > capacity {
+			return refuse(CodeCapacityExceeded, "provider %s has %d of %s left (capacity %d, used %d); %d more were claimed",
+				p.name, max(capacity-inv.used, 0), d.classes.name(u.class), capacity, inv.used, u.delta).at(u.field).about(p)
+		}
+	}
+	return nil
+}
+
+// applyClaim writes a plan that has been checked.
+func (d *draft) applyClaim(plan *claimPlan) error {
+	for _, c := range plan.consumers {
+		if err := d.writeConsumer(c); err != nil {
+			return err
+		}
+	}
+	return d.writeUsages(plan.usages, plan.bump)
+}
+
+func (d *draft) writeConsumer(c consumerPlan) error {
+	if c.old != nil {
+		for _, a := range c.old.allocations {
+			if err := d.step("unindex claim"); err != nil {
+				return err
+			}
+			d.claims.delete(claimKey{a.provider, c.old.uuid})
+		}
+	}
+	if c.next == nil {
+		if err := d.step("remove consumer"); err != nil {
+			return err
+		}
+		d.consumers.delete(c.old)
+		return nil
+	}
+	for _, a := range c.next.allocations {
+		if err := d.step("index claim"); err != nil {
+			return err
+		}
+		d.claims.put(claimKey{a.provider, c.next.uuid})
+	}
+	if err := d.step("put consumer"); err != nil {
+		return err
+	}
+	d.consumers.put(c.next)
+	d.touchedConsumers = append(d.touchedConsumers, c.next.uuid)
+	return nil
+}
+
+// writeUsages adds the deltas and counts a generation for the providers of
+// bump. Both lists are sorted by provider.
+func (d *draft) writeUsages(usages []usage, bump []uint32) error {
+	for len(usages) > 0 || len(bump) > 0 {
+		var number uint32
+		switch {
+		case len(bump) == 0 || len(usages) > 0 && usages[0].provider < bump[0]:
+			number = usages[0].provider
+		default:
+			number = bump[0]
+		}
+		old := d.record(number)
+		next := d.edit(old)
+		if len(bump) > 0 && bump[0] == number {
+			next.generation++
+			bump = bump[1:]
+		}
+		next.inventories = slices.Clone(old.inventories)
+		for ; len(usages) > 0 && usages[0].provider == number; usages = usages[1:] {
+			if i, ok := next.inventoryOf(usages[0].class); ok {
+				next.inventories[i].used += usages[0].delta
+			}
+		}
+		if err := d.putProvider("put usage", next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o Release) apply(d *draft) error {
+	if len(o.Consumers) == 0 {
+		return invalid("consumers", "at least one consumer is needed")
+	}
+	claims := make([]ConsumerClaim, len(o.Consumers))
+	for i, uuid := range o.Consumers {
+		claims[i].Consumer = uuid
+	}
+	plan, err := d.planClaim(claims)
+	if err != nil {
+		return err
+	}
+	plan.bump = nil // a release changes no generation
+	return d.applyClaim(plan)
+}

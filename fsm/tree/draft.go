@@ -1,0 +1,78 @@
+package tree
+
+// draft is the next state while a transaction builds it. Nothing of it is
+// reachable from outside until Apply seals it; dropping it undoes everything.
+//
+// Every change goes through one of the methods below, so that the step hook
+// stands before each of them.
+type draft struct {
+	tables
+	at   Time
+	hook StepHook
+	op   int
+
+	created          []UUID
+	touchedProviders []uint32
+	touchedConsumers []UUID
+}
+
+func (d *draft) step(name string) error {
+	if d.hook == nil {
+		return nil
+	}
+	return d.hook(d.op, name)
+}
+
+// putProvider stores a changed copy of a provider's record. The caller has
+// made the copy, and the record is never changed after.
+func (d *draft) putProvider(step string, p *provider) error {
+	if err := d.step(step); err != nil {
+		return err
+	}
+	p.updated = d.at
+	d.providers.set(p.number, p)
+	d.touchedProviders = append(d.touchedProviders, p.number)
+	return nil
+}
+
+// edit returns a copy of the record that may be changed and put.
+func (d *draft) edit(p *provider) *provider {
+	c := *p
+	return &c
+}
+
+func (d *draft) index(step string, t *table[pair, struct{}], a, b uint32) error {
+	if err := d.step("index " + step); err != nil {
+		return err
+	}
+	t.set(pairOf(a, b), struct{}{})
+	return nil
+}
+
+func (d *draft) unindex(step string, t *table[pair, struct{}], a, b uint32) error {
+	if err := d.step("unindex " + step); err != nil {
+		return err
+	}
+	t.delete(pairOf(a, b))
+	return nil
+}
+
+// effect lists what was touched, each once, in order of first touch.
+func (d *draft) effect() Effect {
+	e := Effect{Created: d.created}
+	seenProviders := make(map[uint32]bool, len(d.touchedProviders))
+	for _, number := range d.touchedProviders {
+		if p, ok := d.providers.get(number); ok && !seenProviders[number] {
+			seenProviders[number] = true
+			e.Providers = append(e.Providers, Generation{p.uuid, p.generation})
+		}
+	}
+	seenConsumers := make(map[UUID]bool, len(d.touchedConsumers))
+	for _, uuid := range d.touchedConsumers {
+		if c, ok := d.consumer(uuid); ok && !seenConsumers[uuid] {
+			seenConsumers[uuid] = true
+			e.Consumers = append(e.Consumers, Generation{c.uuid, c.generation})
+		}
+	}
+	return e
+}

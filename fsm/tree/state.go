@@ -1,0 +1,240 @@
+package tree
+
+import "fmt"
+
+// Time is an instant in microseconds since the Unix epoch, UTC, stamped by the
+// proposer of a transaction.
+type Time int64
+
+// State is one immutable version of everything the store knows. Make one with
+// New, Apply or a Builder; read it from any number of goroutines.
+type State struct {
+	tables
+	revision uint64
+}
+
+// tables are the records and indexes of a state. Copying the struct shares
+// them all; each is copied on its first write by a draft.
+type tables struct {
+	// nextProvider is the number of the next provider; numbers are not reused.
+	nextProvider uint32
+
+	classes vocabulary
+	traits  vocabulary
+
+	providers table[uint32, *provider]
+	consumers set[*consumer]
+
+	// The indexes below follow from the records; Check compares them.
+	byUUID      set[uuidKey]
+	byName      table[string, uint32]
+	children    table[pair, struct{}] // parent (0 for roots), child
+	byClass     table[pair, struct{}] // class, provider with an inventory or device of it
+	byTrait     table[pair, struct{}] // trait, provider
+	byAggregate set[aggregateKey]
+	claims      set[claimKey]
+}
+
+type uuidKey struct {
+	uuid   UUID
+	number uint32
+}
+
+type aggregateKey struct {
+	aggregate UUID
+	provider  uint32
+}
+
+type claimKey struct {
+	provider uint32
+	consumer UUID
+}
+
+func newTables() tables {
+	return tables{
+		nextProvider: 1, // 0 is the parent of roots
+		classes:      newVocabulary(StandardResourceClasses()),
+		traits:       newVocabulary(StandardTraits()),
+		providers:    newTable[uint32, *provider](),
+		consumers:    newSet(func(a, b *consumer) bool { return compareUUID(a.uuid, b.uuid) < 0 }),
+		byUUID:       newSet(func(a, b uuidKey) bool { return compareUUID(a.uuid, b.uuid) < 0 }),
+		byName:       newTable[string, uint32](),
+		children:     newTable[pair, struct{}](),
+		byClass:      newTable[pair, struct{}](),
+		byTrait:      newTable[pair, struct{}](),
+		byAggregate: newSet(func(a, b aggregateKey) bool {
+			if c := compareUUID(a.aggregate, b.aggregate); c != 0 {
+				return c < 0
+			}
+			return a.provider < b.provider
+		}),
+		claims: newSet(func(a, b claimKey) bool {
+			if a.provider != b.provider {
+				return a.provider < b.provider
+			}
+			return compareUUID(a.consumer, b.consumer) < 0
+		}),
+	}
+}
+
+// disown marks every table as shared.
+func (t *tables) disown() {
+	t.classes.byNumber.owned, t.classes.byName.owned = false, false
+	t.traits.byNumber.owned, t.traits.byName.owned = false, false
+	t.providers.owned, t.consumers.owned = false, false
+	t.byUUID.owned, t.byName.owned, t.children.owned = false, false, false
+	t.byClass.owned, t.byTrait.owned, t.byAggregate.owned = false, false, false
+	t.claims.owned = false
+}
+
+// New is the first state of every cluster: no provider, the standard resource
+// classes and traits.
+func New() *State {
+	s := &State{tables: newTables()}
+	s.disown()
+	return s
+}
+
+// Revision counts the transactions that led to this state.
+func (s *State) Revision() uint64 { return s.revision }
+
+// NumProviders and NumConsumers count the records.
+func (s *State) NumProviders() int { return s.providers.len() }
+
+// NumConsumers counts the consumers with allocations.
+func (s *State) NumConsumers() int { return s.consumers.len() }
+
+// StepHook is called before every single change that an operation makes to the
+// draft, with the operation's index and the step's name. An error it returns
+// refuses the transaction. It exists to show that a failure at any step leaves
+// nothing behind; production passes nil.
+type StepHook func(op int, step string) error
+
+// Effect tells what a transaction touched.
+type Effect struct {
+	// Created has the UUID of every provider that CreateProvider and Populate
+	// named, in their order.
+	Created []UUID
+	// Providers and Consumers have every record that the transaction wrote and
+	// that is still there, in order of first touch, with its new generation.
+	Providers []Generation
+	Consumers []Generation
+}
+
+// Generation is the generation of a provider or consumer.
+type Generation struct {
+	UUID       UUID
+	Generation uint64
+}
+
+// Apply executes the transaction on the state at the given time and returns
+// the next state. The error is a *Error; s is as it was in every case, and the
+// returned state is nil if there is an error.
+func (s *State) Apply(at Time, txn Txn, hook StepHook) (*State, Effect, error) {
+	if err := s.checkPreconditions(txn.Preconditions); err != nil {
+		return nil, Effect{}, err
+	}
+	if len(txn.Ops) == 0 {
+		return nil, Effect{}, invalid("ops", "a transaction needs at least one operation")
+	}
+	d := &draft{tables: s.tables, at: at, hook: hook}
+	for i, op := range txn.Ops {
+		d.op = i
+		if err := op.apply(d); err != nil {
+			return nil, Effect{}, located(err, i)
+		}
+	}
+	next := &State{tables: d.tables, revision: s.revision + 1}
+	next.disown()
+	return next, d.effect(), nil
+}
+
+// located names the operation an error came from.
+func located(err error, op int) error {
+	e, ok := err.(*Error) //nolint:errorlint // refusals are made here and never wrapped
+	if !ok {
+		e = refuse(CodeFault, "%v", err)
+	}
+	e.Op = op
+	return e
+}
+
+func (s *State) checkPreconditions(conditions []Precondition) error {
+	var conflicts []Conflict
+	for i, c := range conditions {
+		conflict, ok := s.holds(c)
+		if !ok {
+			conflict.Precondition = i
+			conflicts = append(conflicts, conflict)
+		}
+	}
+	if conflicts == nil {
+		return nil
+	}
+	e := refuse(CodeConflict, "%d of %d preconditions did not hold: %s", len(conflicts), len(conditions), conflicts[0])
+	e.Conflicts = conflicts
+	e.Provider, e.Consumer = conflicts[0].Provider, conflicts[0].Consumer
+	return e
+}
+
+func (s *State) holds(c Precondition) (Conflict, bool) {
+	conflict := Conflict{Want: c.Value}
+	switch c.Kind {
+	case StateRevision:
+		conflict.Have = s.revision
+		return conflict, s.revision == c.Value
+	case ConsumerGeneration, ConsumerAbsent:
+		conflict.Consumer = c.Consumer.String()
+		held, ok := s.consumer(c.Consumer)
+		if c.Kind == ConsumerAbsent {
+			conflict.Structural = true
+			return conflict, !ok
+		}
+		if !ok {
+			conflict.Missing = true
+			return conflict, false
+		}
+		conflict.Have = held.generation
+		return conflict, held.generation == c.Value
+	}
+	p, ok := s.find(c.Provider)
+	conflict.Provider = c.Provider.String()
+	if c.Kind == ProviderAbsent {
+		conflict.Structural = true
+		return conflict, !ok
+	}
+	if !ok {
+		conflict.Missing = true
+		return conflict, false
+	}
+	conflict.Provider = p.uuid.String()
+	if c.Kind == ProviderParent {
+		conflict.Structural = true
+		if c.Parent.IsZero() {
+			return conflict, p.parent == 0
+		}
+		parent, ok := s.find(c.Parent)
+		return conflict, ok && parent.number == p.parent
+	}
+	conflict.Have = p.generation
+	return conflict, p.generation == c.Value
+}
+
+// String says the conflict in words.
+func (c Conflict) String() string {
+	subject := "the state"
+	unit := "revision"
+	switch {
+	case c.Provider != "":
+		subject, unit = "provider "+c.Provider, "generation"
+	case c.Consumer != "":
+		subject, unit = "consumer "+c.Consumer, "generation"
+	}
+	switch {
+	case c.Missing:
+		return subject + " does not exist"
+	case c.Structural:
+		return subject + " is not where it was expected"
+	}
+	return fmt.Sprintf("%s has %s %d, not %d", subject, unit, c.Have, c.Want)
+}
