@@ -1,0 +1,46 @@
+package cluster
+
+import "github.com/treenode/treenode/fsm"
+
+// Level is a read level.
+type Level uint8
+
+// The read levels.
+const (
+	// Linearizable shows everything acknowledged before the read began.
+	Linearizable Level = iota
+	// Session shows at least the index asked for.
+	Session
+	// Stale shows what this node has.
+	Stale
+)
+
+// Status is what a node knows of the cluster without asking anyone.
+type Status struct {
+	NodeID    string
+	RaftID    string
+	ClusterID string
+	State     string // "leader", "follower", "candidate", "shutdown"
+	LeaderID  string // raft id; empty while unknown
+	LeaderAPI string // URL of the leader's API; empty while unknown
+	Term      uint64
+	Commit    uint64
+	Applied   uint64
+}
+
+// Member is one server of the configuration.
+type Member struct {
+	RaftID  string
+	NodeID  string
+	Peer    string // host:port of its peer port
+	Voter   bool
+	Leader  bool
+	Healthy bool   // it answered just now
+	API     string // URL of its API, if it answered
+	Applied uint64
+	Version string
+	Error   string // why it did not answer
+}
+
+// View is the state a read shows.
+type View = fsm.View

@@ -1,0 +1,187 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// codec reads or writes a fixed sequence of fields. The same walk serves both
+// directions, so that what is written can always be read: a field method reads
+// into its argument when decoding, and appends it when encoding.
+//
+// Unsigned numbers are LEB128 varints in their shortest form, signed ones are
+// zig-zag varints (both as in encoding/binary), strings have their length
+// before them, UUIDs are 16 bytes, lists have their count before them. The
+// first error sticks; later calls do nothing.
+type codec struct {
+	buf      []byte // encoding: what was written; decoding: what is left
+	decoding bool
+	err      error
+}
+
+var errTruncated = errors.New("the bytes end early")
+
+func (c *codec) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+	c.buf = nil
+}
+
+func (c *codec) uint64(v *uint64) {
+	if !c.decoding {
+		c.buf = binary.AppendUvarint(c.buf, *v)
+		return
+	}
+	x, n := binary.Uvarint(c.buf)
+	switch {
+	case n <= 0:
+		c.fail(errTruncated)
+		return
+	case n > 1 && c.buf[n-1] == 0:
+		c.fail(errors.New("a number is not in its shortest form"))
+		return
+	}
+	*v, c.buf = x, c.buf[n:]
+}
+
+func (c *codec) int64(v *int64) {
+	u := uint64(*v)<<1 ^ uint64(*v>>63) //nolint:gosec // zig-zag
+	c.uint64(&u)
+	*v = int64(u>>1) ^ -int64(u&1) //nolint:gosec // zig-zag
+}
+
+func (c *codec) time(v *tree.Time) {
+	x := int64(*v)
+	c.int64(&x)
+	*v = tree.Time(x)
+}
+
+func (c *codec) uint32(v *uint32) {
+	x := uint64(*v)
+	c.uint64(&x)
+	if x > 1<<32-1 {
+		c.fail(errors.New("a number is wider than 32 bits"))
+		return
+	}
+	*v = uint32(x)
+}
+
+func (c *codec) uint8(v *uint8) {
+	if !c.decoding {
+		c.buf = append(c.buf, *v)
+		return
+	}
+	if len(c.buf) == 0 {
+		c.fail(errTruncated)
+		return
+	}
+	*v, c.buf = c.buf[0], c.buf[1:]
+}
+
+// enum is a uint8 below limit.
+func (c *codec) enum(v *uint8, limit uint8) {
+	c.uint8(v)
+	if *v >= limit {
+		c.fail(fmt.Errorf("unknown value %d", *v))
+	}
+}
+
+func (c *codec) bool(v *bool) {
+	var x uint8
+	if *v {
+		x = 1
+	}
+	c.enum(&x, 2)
+	*v = x == 1
+}
+
+func (c *codec) bytes(v *[]byte) {
+	n := uint64(len(*v))
+	c.uint64(&n)
+	if !c.decoding {
+		c.buf = append(c.buf, *v...)
+		return
+	}
+	if n > uint64(len(c.buf)) {
+		c.fail(errTruncated)
+		return
+	}
+	*v, c.buf = c.buf[:n:n], c.buf[n:]
+}
+
+func (c *codec) string(v *string) {
+	b := []byte(*v)
+	c.bytes(&b)
+	*v = string(b)
+}
+
+func (c *codec) fixed(v []byte) {
+	if !c.decoding {
+		c.buf = append(c.buf, v...)
+		return
+	}
+	if len(v) > len(c.buf) {
+		c.fail(errTruncated)
+		return
+	}
+	copy(v, c.buf)
+	c.buf = c.buf[len(v):]
+}
+
+func (c *codec) uuid(v *tree.UUID) { c.fixed(v[:]) }
+
+func (c *codec) ref(v *tree.Ref) {
+	c.uuid(&v.UUID)
+	c.string(&v.Name)
+}
+
+// list walks a list. Every element takes at least a byte, so a count over what
+// is left is refused before anything is allocated for it.
+func list[T any](c *codec, v *[]T, element func(*codec, *T)) {
+	n := uint64(len(*v))
+	c.uint64(&n)
+	if c.err != nil {
+		return
+	}
+	if c.decoding {
+		if n > uint64(len(c.buf)) {
+			c.fail(errTruncated)
+			return
+		}
+		*v = nil
+		if n > 0 {
+			*v = make([]T, n)
+		}
+	}
+	for i := range *v {
+		element(c, &(*v)[i])
+		if c.err != nil {
+			return
+		}
+	}
+}
+
+// optional walks a list that may be absent.
+func optional[T any](c *codec, v **[]T, element func(*codec, *T)) {
+	has := *v != nil
+	c.bool(&has)
+	if !has || c.err != nil {
+		return
+	}
+	if c.decoding {
+		*v = new([]T)
+	}
+	list(c, *v, element)
+}
+
+// end refuses bytes after the last field.
+func (c *codec) end() error {
+	if c.err == nil && c.decoding && len(c.buf) > 0 {
+		c.fail(fmt.Errorf("%d bytes after the last field", len(c.buf)))
+	}
+	return c.err
+}

@@ -1,0 +1,123 @@
+package fsm
+
+import (
+	"crypto/sha256"
+
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// Command is one mutation: a transaction under the request id that makes it
+// happen once, however often it is proposed.
+type Command struct {
+	// RequestID is a UUID version 7 (RFC 9562): its first 48 bits are the
+	// time in milliseconds at which the caller made it.
+	RequestID tree.UUID
+	Txn       tree.Txn
+}
+
+// Encode returns the command's bytes: the request id, then the transaction.
+// The error names an operation that has no number in the log.
+func (cmd Command) Encode() ([]byte, error) {
+	c := &codec{}
+	c.uuid(&cmd.RequestID)
+	c.txn(&cmd.Txn)
+	return c.buf, c.err
+}
+
+// DecodeCommand reads what Encode wrote.
+func DecodeCommand(b []byte) (Command, error) {
+	c := &codec{buf: b, decoding: true}
+	var cmd Command
+	c.uuid(&cmd.RequestID)
+	c.txn(&cmd.Txn)
+	return cmd, c.end()
+}
+
+// fingerprint tells bodies under one request id apart.
+type fingerprint [16]byte
+
+// fingerprintOf is the start of the SHA-256 of an encoded command.
+func fingerprintOf(command []byte) fingerprint {
+	sum := sha256.Sum256(command)
+	return fingerprint(sum[:16])
+}
+
+// Result is what became of a command.
+type Result struct {
+	// Index is the log index of the entry that executed the command: for a
+	// replay, the first one's.
+	Index uint64
+	// Revision is the state's revision after the command.
+	Revision uint64
+	// Replayed is true when the request id had been executed before, and
+	// this is the answer remembered from then.
+	Replayed bool
+	// Effect is what the transaction touched, when it was not refused.
+	Effect tree.Effect
+	// Refused is the refusal; nil when the transaction happened.
+	Refused *tree.Error
+}
+
+// Encode returns the result's bytes, as nodes pass them on to each other.
+func (r Result) Encode() []byte {
+	c := &codec{}
+	c.result(&r)
+	return c.buf
+}
+
+// DecodeResult reads what Encode wrote.
+func DecodeResult(b []byte) (Result, error) {
+	c := &codec{buf: b, decoding: true}
+	var r Result
+	c.result(&r)
+	return r, c.end()
+}
+
+func (c *codec) result(r *Result) {
+	c.uint64(&r.Index)
+	c.uint64(&r.Revision)
+	c.bool(&r.Replayed)
+	c.outcome(&r.Effect, &r.Refused)
+}
+
+// outcome is the part of a result that is remembered.
+func (c *codec) outcome(e *tree.Effect, refused **tree.Error) {
+	no := *refused != nil
+	c.bool(&no)
+	if !no {
+		list(c, &e.Created, (*codec).uuid)
+		list(c, &e.Providers, (*codec).generation)
+		list(c, &e.Consumers, (*codec).generation)
+		return
+	}
+	if c.decoding {
+		*refused = &tree.Error{}
+	}
+	r := *refused
+	code := uint32(r.Code)
+	c.uint32(&code)
+	r.Code = tree.Code(code) //nolint:gosec // written from one
+	c.string(&r.Message)
+	op := int64(r.Op)
+	c.int64(&op)
+	r.Op = int(op)
+	c.string(&r.Field)
+	c.string(&r.Provider)
+	c.string(&r.Consumer)
+	list(c, &r.Conflicts, func(c *codec, v *tree.Conflict) {
+		i := int64(v.Precondition)
+		c.int64(&i)
+		v.Precondition = int(i)
+		c.string(&v.Provider)
+		c.string(&v.Consumer)
+		c.uint64(&v.Want)
+		c.uint64(&v.Have)
+		c.bool(&v.Missing)
+		c.bool(&v.Structural)
+	})
+}
+
+func (c *codec) generation(g *tree.Generation) {
+	c.uuid(&g.UUID)
+	c.uint64(&g.Generation)
+}

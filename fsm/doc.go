@@ -1,0 +1,32 @@
+// Package fsm is the replicated state machine: it turns log entries into
+// states, one after the other, the same way on every node.
+//
+// # Guarantees
+//
+//   - Machine.Apply is a pure function of the state and the entry. It reads no
+//     clock (the entry carries the proposer's), no randomness, no environment.
+//   - One entry publishes one View with one atomic store, after all of its
+//     commands are done. Readers never wait and never see a half-made state.
+//   - Each command of an entry is all or nothing for itself, and is executed at
+//     most once: the machine remembers the answer of every request id (see
+//     requests.go) and gives it again when the id comes back. An id that is too
+//     old to be remembered is refused as expired, never executed a second time.
+//   - An entry that can't be read, or that makes the code panic, halts the
+//     machine with the entry's index and hash. Nothing of it is published, and
+//     nothing is applied or restored after.
+//   - A snapshot captures a View, which costs one pointer. It is written in a
+//     fixed order with a SHA-256 at its end; a restore verifies all of it, and
+//     every invariant of the state, before anything is replaced.
+//
+// # Encodings
+//
+// codec.go describes the bytes. Kinds are numbers that are never reused, and
+// each kind's fields are fixed for good: a change is a new kind. A reader that
+// meets what it does not know halts rather than guess. The golden files below
+// testdata are never edited.
+//
+// # Known limits
+//
+// The memory of answers holds requestsMax ids or requestsBytesMax bytes for at
+// most an hour of log time; a client that retries later than that is told so.
+package fsm

@@ -1,0 +1,136 @@
+package fsm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// Machine holds the published View and makes the next one from each entry.
+//
+// Apply, Advance and Restore are for one goroutine at a time; View and Halted
+// may be called from any.
+type Machine struct {
+	view   atomic.Pointer[View]
+	halted atomic.Pointer[Halt]
+	hook   tree.StepHook
+}
+
+// New returns a machine in the first state of every cluster. The hook is nil
+// outside of tests; see tree.StepHook.
+func New(hook tree.StepHook) *Machine {
+	m := &Machine{hook: hook}
+	m.view.Store(&View{Tree: tree.New(), requests: newRequests()})
+	return m
+}
+
+// View returns the newest published version.
+func (m *Machine) View() *View { return m.view.Load() }
+
+// Halted returns why the machine has stopped, or nil.
+func (m *Machine) Halted() *Halt { return m.halted.Load() }
+
+// Apply executes one log entry and returns one result for each of its
+// commands. The error is a *Halt: nothing of the entry was published and the
+// machine takes nothing more.
+func (m *Machine) Apply(index uint64, entry []byte) (results []Result, err error) {
+	if h := m.halted.Load(); h != nil {
+		return nil, h
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			results, err = nil, m.halt(haltAt(index, entry, fmt.Sprintf("panic: %v", r), string(debug.Stack())))
+		}
+	}()
+	old := m.view.Load()
+	if index <= old.Index {
+		return nil, m.halt(haltAt(index, entry, fmt.Sprintf("index %d is applied already", old.Index), ""))
+	}
+	at, commands, err := decodeBatch(entry)
+	if err != nil {
+		return nil, m.halt(haltAt(index, entry, err.Error(), ""))
+	}
+	next := &View{Index: index, Tree: old.Tree, requests: old.requests, logTime: max(at, old.logTime)}
+	if len(commands) > 0 {
+		next.requests = old.requests.edit()
+	}
+	results = make([]Result, len(commands))
+	for i, command := range commands {
+		if results[i], err = next.execute(command, m.hook); err != nil {
+			return nil, m.halt(haltAt(index, entry, fmt.Sprintf("command %d: %v", i, err), ""))
+		}
+	}
+	m.view.Store(next)
+	return results, nil
+}
+
+// execute runs one command on a view that is not published yet.
+func (v *View) execute(command []byte, hook tree.StepHook) (Result, error) {
+	cmd, err := DecodeCommand(command)
+	if err != nil {
+		return Result{}, err
+	}
+	print := fingerprintOf(command)
+	known, replay, refused := v.requests.find(cmd.RequestID, print, v.logTime)
+	if refused != nil {
+		return Result{Index: v.Index, Revision: v.Tree.Revision(), Refused: refused}, nil
+	}
+	if replay {
+		r := Result{Index: known.index, Revision: known.revision, Replayed: true}
+		c := &codec{buf: known.outcome, decoding: true}
+		c.outcome(&r.Effect, &r.Refused)
+		return r, c.end()
+	}
+	r := Result{Index: v.Index}
+	next, effect, err := v.Tree.Apply(v.logTime, cmd.Txn, hook)
+	switch {
+	case err == nil:
+		v.Tree, r.Effect = next, effect
+	case !errors.As(err, &r.Refused):
+		return Result{}, err
+	}
+	r.Revision = v.Tree.Revision()
+	c := &codec{}
+	c.outcome(&r.Effect, &r.Refused)
+	v.requests.remember(answer{cmd.RequestID, print, r.Index, r.Revision, c.buf}, v.logTime)
+	return r, nil
+}
+
+// Advance notes that the log has passed an entry that is not the machine's,
+// such as a configuration change.
+func (m *Machine) Advance(index uint64) {
+	old := m.view.Load()
+	if index <= old.Index || m.halted.Load() != nil {
+		return
+	}
+	next := *old
+	next.Index = index
+	m.view.Store(&next)
+}
+
+// Restore replaces everything by a snapshot, after all of it was read and
+// verified. On an error the machine is as it was.
+func (m *Machine) Restore(r io.Reader) error {
+	if h := m.halted.Load(); h != nil {
+		return h
+	}
+	v, err := ReadSnapshot(r)
+	if err != nil {
+		return err
+	}
+	m.view.Store(v)
+	return nil
+}
+
+func (m *Machine) halt(h *Halt) *Halt {
+	m.halted.CompareAndSwap(nil, h)
+	return m.halted.Load()
+}
+
+func refusal(code tree.Code, format string, args ...any) *tree.Error {
+	return &tree.Error{Code: code, Op: -1, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,375 @@
+package fsm
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// A snapshot is the magic and the format version, then records: a kind byte,
+// the payload's length as a varint, the payload. Kinds come in rising order
+// and each kind's records sorted by key. The footer holds the number of
+// records of each kind and, last, the SHA-256 of every byte before the sum.
+const (
+	snapshotMagic   = "treenode snapshot\n"
+	snapshotVersion = 1
+
+	recordHeader   = 1
+	recordClass    = 2
+	recordTrait    = 3
+	recordProvider = 4
+	recordConsumer = 5
+	recordAnswer   = 6
+	recordFooter   = 7
+
+	// recordBytesMax bounds one record, before it is allocated for.
+	recordBytesMax = 16 << 20
+)
+
+// ErrSnapshot is wrapped by every error about a snapshot's content.
+var ErrSnapshot = errors.New("snapshot is damaged or not a snapshot")
+
+type snapshotHeader struct {
+	index   uint64
+	logTime tree.Time
+	meta    tree.Meta
+	floor   tree.UUID
+}
+
+func (c *codec) header(h *snapshotHeader) {
+	c.uint64(&h.index)
+	c.time(&h.logTime)
+	c.meta(&h.meta)
+	c.uuid(&h.floor)
+}
+
+func (c *codec) meta(m *tree.Meta) {
+	c.uint64(&m.Revision)
+	c.uint32(&m.NextProvider)
+	c.uint32(&m.NextClass)
+	c.uint32(&m.NextTrait)
+}
+
+func (c *codec) term(t *tree.TermRecord) {
+	c.uint32(&t.Number)
+	c.string(&t.Name)
+	c.time(&t.Created)
+	c.time(&t.Updated)
+}
+
+func (c *codec) provider(p *tree.ProviderRecord) {
+	c.uint32(&p.Number)
+	c.uint32(&p.Parent)
+	c.uint32(&p.Root)
+	c.uuid(&p.UUID)
+	c.string(&p.Name)
+	c.uint64(&p.Generation)
+	c.time(&p.Created)
+	c.time(&p.Updated)
+	list(c, &p.Inventories, func(c *codec, i *tree.InventoryRecord) {
+		c.uint32(&i.Class)
+		c.inventoryFields(&i.Inventory)
+		c.int64(&i.Used)
+	})
+	list(c, &p.Traits, (*codec).uint32)
+	list(c, &p.Aggregates, (*codec).uuid)
+	list(c, &p.Devices, func(c *codec, d *tree.DeviceRecord) {
+		c.uint32(&d.Class)
+		c.string(&d.Identifier)
+		c.string(&d.Metadata)
+	})
+}
+
+func (c *codec) consumer(r *tree.ConsumerRecord) {
+	c.uuid(&r.UUID)
+	c.string(&r.Project)
+	c.string(&r.User)
+	c.string(&r.Type)
+	c.uint64(&r.Generation)
+	c.time(&r.Created)
+	c.time(&r.Updated)
+	list(c, &r.Allocations, func(c *codec, a *tree.AllocationRecord) {
+		c.uint32(&a.Provider)
+		c.uint32(&a.Class)
+		c.int64(&a.Amount)
+	})
+}
+
+func (c *codec) answer(a *answer) {
+	c.uuid(&a.id)
+	c.fixed(a.print[:])
+	c.uint64(&a.index)
+	c.uint64(&a.revision)
+	c.bytes(&a.outcome)
+}
+
+// recordWriter writes records and hashes what it writes.
+type recordWriter struct {
+	w      *bufio.Writer
+	sum    hash.Hash
+	c      codec
+	counts [recordFooter]uint64
+	err    error
+}
+
+func (w *recordWriter) write(b []byte) {
+	if w.err == nil {
+		w.sum.Write(b)
+		_, w.err = w.w.Write(b)
+	}
+}
+
+func put[T any](w *recordWriter, kind uint8, v T, fields func(*codec, *T)) bool {
+	w.c.buf = w.c.buf[:0]
+	fields(&w.c, &v)
+	var head [1 + binary.MaxVarintLen64]byte
+	head[0] = kind
+	n := binary.PutUvarint(head[1:], uint64(len(w.c.buf)))
+	w.write(head[:1+n])
+	w.write(w.c.buf)
+	if kind < recordFooter {
+		w.counts[kind]++
+	}
+	return w.err == nil
+}
+
+func (w *recordWriter) records(t *tree.State) {
+	for r := range t.ClassRecords() {
+		if !put(w, recordClass, r, (*codec).term) {
+			return
+		}
+	}
+	for r := range t.TraitRecords() {
+		if !put(w, recordTrait, r, (*codec).term) {
+			return
+		}
+	}
+	for r := range t.ProviderRecords() {
+		if !put(w, recordProvider, r, (*codec).provider) {
+			return
+		}
+	}
+	for r := range t.ConsumerRecords() {
+		if !put(w, recordConsumer, r, (*codec).consumer) {
+			return
+		}
+	}
+}
+
+// WriteSnapshot writes the view. It may run beside Apply: a view never changes.
+func (v *View) WriteSnapshot(to io.Writer) error {
+	w := &recordWriter{w: bufio.NewWriterSize(to, 1<<16), sum: sha256.New()}
+	w.write([]byte(snapshotMagic))
+	w.write([]byte{snapshotVersion})
+	put(w, recordHeader, snapshotHeader{v.Index, v.logTime, v.Tree.Meta(), v.requests.floor}, (*codec).header)
+	w.records(v.Tree)
+	v.requests.byID.Scan(func(a answer) bool { return put(w, recordAnswer, a, (*codec).answer) })
+	counts := w.counts
+	put(w, recordFooter, counts, (*codec).counts)
+	if w.err == nil {
+		_, w.err = w.w.Write(w.sum.Sum(nil))
+	}
+	if w.err != nil {
+		return w.err
+	}
+	return w.w.Flush()
+}
+
+func (c *codec) counts(v *[recordFooter]uint64) {
+	for i := range v {
+		c.uint64(&v[i])
+	}
+}
+
+// Digest is the SHA-256 of the canonical bytes of the tree's state: equal on
+// all nodes that have applied the same log, whatever their memory of answers.
+// It walks everything.
+func (v *View) Digest() [sha256.Size]byte {
+	w := &recordWriter{w: bufio.NewWriter(io.Discard), sum: sha256.New()}
+	put(w, recordHeader, v.Tree.Meta(), (*codec).meta)
+	w.records(v.Tree)
+	return [sha256.Size]byte(w.sum.Sum(nil))
+}
+
+// ReadSnapshot reads and verifies a whole snapshot: its sum, its order and
+// counts, and every invariant of the state. Errors about its content wrap
+// ErrSnapshot.
+func ReadSnapshot(from io.Reader) (*View, error) {
+	r := &recordReader{r: bufio.NewReaderSize(from, 1<<16), sum: sha256.New()}
+	v, err := r.snapshot()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return v, nil
+}
+
+type recordReader struct {
+	r    *bufio.Reader
+	sum  hash.Hash
+	kind uint8
+	body []byte
+}
+
+func (r *recordReader) snapshot() (*View, error) {
+	start := make([]byte, len(snapshotMagic)+1)
+	if err := r.read(start); err != nil {
+		return nil, err
+	}
+	if string(start[:len(snapshotMagic)]) != snapshotMagic {
+		return nil, errors.New("it does not begin like one")
+	}
+	if v := start[len(snapshotMagic)]; v != snapshotVersion {
+		return nil, fmt.Errorf("it has format version %d, this program reads %d", v, snapshotVersion)
+	}
+	var h snapshotHeader
+	if err := r.next(); err != nil {
+		return nil, err
+	}
+	if err := decode(r, recordHeader, &h, (*codec).header); err != nil {
+		return nil, err
+	}
+	b := tree.NewBuilder(h.meta)
+	v := &View{Index: h.index, logTime: h.logTime, requests: newRequests()}
+	v.requests.floor = h.floor
+	counts := [recordFooter]uint64{recordHeader: 1}
+	for last := uint8(recordHeader); ; {
+		if err := r.next(); err != nil {
+			return nil, err
+		}
+		if r.kind < last {
+			return nil, fmt.Errorf("record kind %d after %d", r.kind, last)
+		}
+		last = r.kind
+		if r.kind == recordFooter {
+			break
+		}
+		if err := r.add(b, v); err != nil {
+			return nil, err
+		}
+		counts[r.kind]++
+	}
+	var written [recordFooter]uint64
+	if err := decode(r, recordFooter, &written, (*codec).counts); err != nil {
+		return nil, err
+	}
+	if written != counts {
+		return nil, fmt.Errorf("it counts records as %v but has %v", written, counts)
+	}
+	if err := r.trailer(); err != nil {
+		return nil, err
+	}
+	var err error
+	v.Tree, err = b.Build()
+	return v, err
+}
+
+// add puts one record into what is being built.
+func (r *recordReader) add(b *tree.Builder, v *View) error {
+	switch r.kind {
+	case recordClass, recordTrait:
+		var t tree.TermRecord
+		if err := decode(r, r.kind, &t, (*codec).term); err != nil {
+			return err
+		}
+		if r.kind == recordClass {
+			b.AddClass(t)
+		} else {
+			b.AddTrait(t)
+		}
+	case recordProvider:
+		var p tree.ProviderRecord
+		if err := decode(r, r.kind, &p, (*codec).provider); err != nil {
+			return err
+		}
+		b.AddProvider(p)
+	case recordConsumer:
+		var c tree.ConsumerRecord
+		if err := decode(r, r.kind, &c, (*codec).consumer); err != nil {
+			return err
+		}
+		b.AddConsumer(c)
+	case recordAnswer:
+		var a answer
+		if err := decode(r, r.kind, &a, (*codec).answer); err != nil {
+			return err
+		}
+		a.outcome = append([]byte(nil), a.outcome...)
+		v.requests.byID.Set(a)
+		v.requests.bytes += len(a.outcome) + answerOverhead
+	default:
+		return fmt.Errorf("unknown record kind %d", r.kind)
+	}
+	return nil
+}
+
+func (r *recordReader) read(b []byte) error {
+	if _, err := io.ReadFull(r.r, b); err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	r.sum.Write(b)
+	return nil
+}
+
+// next reads one record's kind and payload.
+func (r *recordReader) next() error {
+	var b [1]byte
+	if err := r.read(b[:]); err != nil {
+		return err
+	}
+	r.kind = b[0]
+	var size uint64
+	for shift := 0; ; shift += 7 {
+		if err := r.read(b[:]); err != nil {
+			return err
+		}
+		size |= uint64(b[0]&0x7f) << shift
+		if b[0] < 0x80 {
+			break
+		}
+		if shift > 28 {
+			return errors.New("a record's length is too long")
+		}
+	}
+	if size > recordBytesMax {
+		return fmt.Errorf("a record of %d bytes is over the limit", size)
+	}
+	if uint64(cap(r.body)) < size {
+		r.body = make([]byte, size)
+	}
+	r.body = r.body[:size]
+	return r.read(r.body)
+}
+
+func decode[T any](r *recordReader, kind uint8, v *T, fields func(*codec, *T)) error {
+	if r.kind != kind {
+		return fmt.Errorf("record kind %d where %d belongs", r.kind, kind)
+	}
+	c := &codec{buf: r.body, decoding: true}
+	fields(c, v)
+	if err := c.end(); err != nil {
+		return fmt.Errorf("record kind %d: %w", kind, err)
+	}
+	return nil
+}
+
+// trailer compares the sum and makes sure that nothing follows it.
+func (r *recordReader) trailer() error {
+	want := r.sum.Sum(nil)
+	have := make([]byte, sha256.Size)
+	if err := r.read(have); err != nil {
+		return err
+	}
+	if string(want) != string(have) {
+		return errors.New("its SHA-256 does not match its content")
+	}
+	if _, err := r.r.ReadByte(); !errors.Is(err, io.EOF) {
+		return errors.New("bytes follow its end")
+	}
+	return nil
+}
