@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"errors"
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm"
+)
+
+// adapter is the machine as hashicorp/raft wants to see it. Raft calls it from
+// one goroutine.
+type adapter struct{ n *Node }
+
+// applied is the response to one log entry.
+type applied struct {
+	results []fsm.Result
+	err     error // a *fsm.Halt
+}
+
+// ApplyBatch implements raft.BatchingFSM. Configuration entries come here too
+// and move the index, so that a reader can wait for any index after a term's
+// first entry.
+func (a adapter) ApplyBatch(logs []*raft.Log) []any {
+	responses := make([]any, len(logs))
+	for i, l := range logs {
+		if l.Type != raft.LogCommand {
+			a.n.machine.Advance(l.Index)
+			a.n.configurationApplied(raft.DecodeConfiguration(l.Data))
+			continue
+		}
+		results, err := a.n.machine.Apply(l.Index, l.Data)
+		if err != nil {
+			a.n.stop(err)
+		}
+		responses[i] = applied{results, err}
+	}
+	a.n.progress.reach(a.n.machine.View().Index)
+	return responses
+}
+
+// Apply implements raft.FSM.
+func (a adapter) Apply(l *raft.Log) any { return a.ApplyBatch([]*raft.Log{l})[0] }
+
+// Snapshot implements raft.FSM: it captures one pointer.
+func (a adapter) Snapshot() (raft.FSMSnapshot, error) {
+	if h := a.n.machine.Halted(); h != nil {
+		return nil, h
+	}
+	return captured{a.n.machine.View()}, nil
+}
+
+// Restore implements raft.FSM.
+func (a adapter) Restore(r io.ReadCloser) error {
+	err := a.n.machine.Restore(r)
+	if err == nil {
+		a.n.progress.reach(a.n.machine.View().Index)
+	}
+	return errors.Join(err, r.Close())
+}
+
+type captured struct{ view *fsm.View }
+
+// Persist implements raft.FSMSnapshot.
+func (c captured) Persist(sink raft.SnapshotSink) error {
+	if err := c.view.WriteSnapshot(sink); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// Release implements raft.FSMSnapshot.
+func (captured) Release() {}

@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// Limits of a node.
+const (
+	// commandBytesMax bounds one encoded command, and entryBytesMax a batch of
+	// them: hashicorp/raft suggests to stay below 512 KiB an entry.
+	commandBytesMax = 448 << 10
+	entryBytesMax   = 480 << 10
+	// batchCommandsMax bounds the commands of one entry.
+	batchCommandsMax = 1024
+	// batchesInFlight is how many entries may wait for their commit at once.
+	// While they do, arriving commands gather for the next.
+	batchesInFlight = 4
+	// queueMax bounds the commands that wait to be proposed.
+	queueMax = 8192
+	// membersMax bounds what a configuration may hold.
+	membersMax = 33
+	// snapshotsRetained and the trailing logs reach back over a bad newest
+	// snapshot.
+	snapshotsRetained = 2
+)
+
+// Timing are the times that decide how soon a node notices what.
+type Timing struct {
+	// Heartbeat is how long a follower hears nothing before it campaigns (up
+	// to twice that, by chance), Election how long a campaign lasts, Lease how
+	// long a leader that hears of no majority stays one.
+	Heartbeat, Election, Lease time.Duration
+	// Commit is how often an idle leader tells followers the commit index.
+	Commit time.Duration
+	// Stall bounds one call to the log store.
+	Stall time.Duration
+	// Request bounds a request whose context has no deadline.
+	Request time.Duration
+	// Close bounds the hand-over and drain of Close.
+	Close time.Duration
+}
+
+// DefaultTiming suits a local network. The lease is as long as the heartbeat
+// time-out because heartbeats wait behind a follower's disk flush.
+func DefaultTiming() Timing {
+	return Timing{
+		Heartbeat: 500 * time.Millisecond, Election: 500 * time.Millisecond, Lease: 500 * time.Millisecond,
+		Commit: 20 * time.Millisecond, Stall: 10 * time.Second, Request: 10 * time.Second, Close: 5 * time.Second,
+	}
+}
+
+// Config describes a node. Fields without "optional" must be set.
+type Config struct {
+	// NodeID is the operator's name for the node: letters, digits, dot, dash
+	// and underscore, 64 at most.
+	NodeID string
+	// DataDir holds all that the node keeps. Created with mode 0700.
+	DataDir string
+	// Network is the node's peer port. The node closes it.
+	Network Network
+	// BootstrapExpect is how many new nodes form a cluster together. 0 or 1
+	// with no Join: this node alone. 0 with Join: only join one that exists.
+	BootstrapExpect int
+	// Join are peer addresses to find the others at; its own may be among
+	// them. Optional.
+	Join []string
+	// NonVoter keeps the node from being promoted to a voter. Optional.
+	NonVoter bool
+	// APIURL is where this node's API is reached, told to other nodes.
+	APIURL string
+	// Version is the program's, told to other nodes.
+	Version string
+	Logger  hclog.Logger
+	// Timing is optional; zero fields take their defaults.
+	Timing Timing
+	// SnapshotThreshold and TrailingLogs are in entries; 0 takes a default.
+	SnapshotThreshold, TrailingLogs uint64
+	// StepHook is for tests; see tree.StepHook.
+	StepHook tree.StepHook
+}
+
+var nodeIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (c *Config) check() error {
+	switch {
+	case !nodeIDForm.MatchString(c.NodeID):
+		return fail(CodeInvalid, nil, "node id %q: letters, digits, dot, dash and underscore, 1 to 64 of them", c.NodeID)
+	case c.DataDir == "":
+		return fail(CodeInvalid, nil, "a data directory is needed")
+	case c.Network == nil:
+		return fail(CodeInvalid, nil, "a peer network is needed")
+	case c.BootstrapExpect < 0 || c.BootstrapExpect > membersMax:
+		return fail(CodeInvalid, nil, "bootstrap-expect is %d; it must be from 0 to %d", c.BootstrapExpect, membersMax)
+	case c.BootstrapExpect > 1 && len(c.Join) == 0:
+		return fail(CodeInvalid, nil, "bootstrap-expect %d needs join addresses to find the other nodes at", c.BootstrapExpect)
+	}
+	def := DefaultTiming()
+	for _, t := range []struct{ value, def *time.Duration }{
+		{&c.Timing.Heartbeat, &def.Heartbeat}, {&c.Timing.Election, &def.Election}, {&c.Timing.Lease, &def.Lease},
+		{&c.Timing.Commit, &def.Commit}, {&c.Timing.Stall, &def.Stall}, {&c.Timing.Request, &def.Request},
+		{&c.Timing.Close, &def.Close},
+	} {
+		if *t.value <= 0 {
+			*t.value = *t.def
+		}
+	}
+	if c.SnapshotThreshold == 0 {
+		c.SnapshotThreshold = 16384
+	}
+	if c.TrailingLogs == 0 {
+		c.TrailingLogs = 2 * c.SnapshotThreshold
+	}
+	if c.Logger == nil {
+		c.Logger = hclog.NewNullLogger()
+	}
+	return nil
+}
+
+func (c *Config) raft(id string, notify chan<- bool) *raft.Config {
+	r := raft.DefaultConfig()
+	r.LocalID = raft.ServerID(id)
+	r.HeartbeatTimeout = c.Timing.Heartbeat
+	r.ElectionTimeout = c.Timing.Election
+	r.LeaderLeaseTimeout = c.Timing.Lease
+	r.CommitTimeout = c.Timing.Commit
+	r.MaxAppendEntries = 256
+	r.BatchApplyCh = true
+	r.ShutdownOnRemove = true
+	r.SnapshotThreshold = c.SnapshotThreshold
+	r.SnapshotInterval = 30 * time.Second
+	r.TrailingLogs = c.TrailingLogs
+	r.NotifyCh = notify
+	r.Logger = c.Logger.Named("raft")
+	return r
+}
+
+func (c *Config) path(name string) string { return filepath.Join(c.DataDir, name) }

@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm"
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// leadership is a term that this node leads and has committed an entry in.
+// From then on its commit index covers everything acknowledged by leaders
+// before it (Raft dissertation, section 6.4), and every later index of the
+// term reaches the state machine.
+type leadership struct {
+	term  uint64
+	index uint64 // of the term's first entry of our own
+}
+
+// watchLeadership follows Raft's notices of winning and losing. They must be
+// taken at once: Raft waits for it.
+func (n *Node) watchLeadership(notices <-chan bool) {
+	cancel := func() {}
+	defer func() { cancel() }()
+	for {
+		select {
+		case leads := <-notices:
+			cancel()
+			n.leads.Store(nil)
+			if leads {
+				cancel = n.lead()
+			}
+		case <-n.stopped:
+			return
+		}
+	}
+}
+
+// lead starts the work of a leader and returns what ends it.
+func (n *Node) lead() context.CancelFunc {
+	ctx, cancel := context.WithCancel(context.Background())
+	go n.beginTerm(ctx)
+	return cancel
+}
+
+// beginTerm commits an empty entry and then looks after the members, until the
+// context ends with the leadership.
+func (n *Node) beginTerm(ctx context.Context) {
+	for ctx.Err() == nil {
+		term := n.raft.CurrentTerm()
+		entry := fsm.EncodeBatch(tree.Time(time.Now().UnixMicro()), nil)
+		future := n.raft.Apply(entry, enqueueTimeout)
+		err := future.Error()
+		if err == nil && n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term {
+			l := &leadership{term: term, index: future.Index()}
+			n.leads.Store(l)
+			if ctx.Err() != nil { // lost meanwhile: the watcher cleared it before
+				n.leads.CompareAndSwap(l, nil)
+				return
+			}
+			n.leaderChanged.Broadcast()
+			n.log.Info("leading", "term", term, "index", l.index)
+			n.tendMembers(ctx)
+			return
+		}
+		n.log.Debug("the term's first entry is not committed yet", "term", term, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}

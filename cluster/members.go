@@ -1,0 +1,268 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	helloTimeout = time.Second
+	// configTimeout bounds a membership change.
+	configTimeout = 5 * time.Second
+	// tendInterval is how often a leader looks for members to promote.
+	tendInterval = 200 * time.Millisecond
+	// caughtUpWithin is how many entries a member may lack to be promoted:
+	// what it lacks then costs less than an election.
+	caughtUpWithin = 256
+)
+
+// Members asks every server of the configuration how it is. Servers that do
+// not answer within a second are listed as unhealthy.
+func (n *Node) Members(ctx context.Context) ([]Member, error) {
+	servers, err := n.servers()
+	if err != nil {
+		return nil, err
+	}
+	_, leaderID := n.raft.LeaderWithID()
+	members := make([]Member, len(servers))
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		members[i] = Member{
+			RaftID: string(s.ID), NodeID: nodeIDOf(string(s.ID)), Peer: string(s.Address),
+			Voter: s.Suffrage == raft.Voter, Leader: s.ID == leaderID,
+		}
+		wg.Go(func() { n.inquire(ctx, &members[i]) })
+	}
+	wg.Wait()
+	slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.RaftID, b.RaftID) })
+	return members, nil
+}
+
+func (n *Node) inquire(ctx context.Context, m *Member) {
+	h, err := n.hello(), error(nil)
+	if m.RaftID != n.raftID {
+		h, err = n.greet(ctx, m.Peer)
+	}
+	switch {
+	case err != nil:
+		m.Error = err.Error()
+	case h.RaftID != m.RaftID:
+		m.Error = "server " + h.RaftID + " answers at its address"
+	default:
+		m.Healthy, m.API, m.Applied, m.Version = true, h.API, h.Applied, h.Version
+	}
+}
+
+func (n *Node) greet(ctx context.Context, addr string) (hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	var h hello
+	err := n.ask(ctx, addr, VerbHello, struct{}{}, &h)
+	return h, err
+}
+
+// AddMember takes the server that answers at the peer address into the
+// cluster, as a non-voter that is promoted once it has caught up. Adding a
+// member again changes nothing. A server of the same node id whose directory
+// is gone, so that the new one answers at its address, is replaced.
+func (n *Node) AddMember(ctx context.Context, raftID, peer string) error {
+	if done, err := n.atLeader(ctx, VerbJoin, join{raftID, peer}); done {
+		return err
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	if !nodeIDForm.MatchString(nodeIDOf(raftID)) || nodeIDOf(raftID) == raftID {
+		return fail(CodeInvalid, nil, "%q is not the id of a server: node id, @, instance", raftID)
+	}
+	h, err := n.greet(ctx, peer)
+	switch {
+	case err != nil:
+		return fail(CodeInvalid, err, "server %s can't be reached at %s", raftID, peer)
+	case h.RaftID != raftID:
+		return fail(CodeInvalid, nil, "server %s answers at %s, not %s", h.RaftID, peer, raftID)
+	}
+	servers, err := n.servers()
+	if err != nil {
+		return err
+	}
+	for _, s := range servers {
+		switch {
+		case string(s.ID) == raftID && string(s.Address) == peer:
+			return nil
+		case string(s.ID) == raftID:
+			// It moved to another address, as it has just proved.
+		case nodeIDOf(string(s.ID)) == nodeIDOf(raftID) && string(s.Address) == peer:
+			n.log.Warn("replacing a server that lost its data directory", "old", s.ID, "new", raftID)
+			if err := n.raft.RemoveServer(s.ID, 0, configTimeout).Error(); err != nil {
+				return raftError(err)
+			}
+		case nodeIDOf(string(s.ID)) == nodeIDOf(raftID):
+			return fail(CodeMemberExists, nil, "node id %s belongs to server %s at %s; remove that or choose another id",
+				nodeIDOf(raftID), s.ID, s.Address)
+		case string(s.Address) == peer:
+			return fail(CodeMemberExists, nil, "address %s belongs to server %s; remove that first", peer, s.ID)
+		}
+	}
+	if len(servers) >= membersMax {
+		return fail(CodeInvalid, nil, "a cluster has %d members at most", membersMax)
+	}
+	n.log.Info("adding a member", "server", raftID, "peer", peer)
+	if err := n.raft.AddNonvoter(raft.ServerID(raftID), raft.ServerAddress(peer), 0, configTimeout).Error(); err != nil {
+		return raftError(err)
+	}
+	return nil
+}
+
+// RemoveMember takes a server, by server or node id, out of the cluster and
+// tells it to stop.
+func (n *Node) RemoveMember(ctx context.Context, id string) error {
+	if done, err := n.atLeader(ctx, VerbAdmin, admin{"remove", id}); done {
+		return err
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, voters, err := n.lookUp(id)
+	if err != nil {
+		return err
+	}
+	if s.Suffrage == raft.Voter && voters == 1 {
+		return fail(CodeLastVoter, nil, "%s is the last voter; removing it would end the cluster", s.ID)
+	}
+	n.log.Info("removing a member", "server", s.ID)
+	if err := n.raft.RemoveServer(s.ID, 0, configTimeout).Error(); err != nil {
+		return raftError(err)
+	}
+	if string(s.ID) != n.raftID {
+		// It may not learn of its removal from the log. If it can't be told
+		// now, it keeps asking for votes that pre-vote denies it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helloTimeout)
+		defer cancel()
+		if err := n.ask(ctx, string(s.Address), VerbAdmin, admin{"removed", string(s.ID)}, nil); err != nil {
+			n.log.Warn("the removed server could not be told", "server", s.ID, "error", err)
+		}
+	}
+	return nil
+}
+
+// TransferLeadership hands leadership to a server, by server or node id, or to
+// the most caught-up voter if id is empty. It returns once another leads.
+func (n *Node) TransferLeadership(ctx context.Context, id string) error {
+	if done, err := n.atLeader(ctx, VerbAdmin, admin{"transfer", id}); done {
+		return err
+	}
+	future := raft.Future(nil)
+	if id == "" {
+		future = n.raft.LeadershipTransfer()
+	} else {
+		s, _, err := n.lookUp(id)
+		switch {
+		case err != nil:
+			return err
+		case string(s.ID) == n.raftID:
+			return nil
+		case s.Suffrage != raft.Voter:
+			return fail(CodeInvalid, nil, "server %s is not a voter", s.ID)
+		}
+		future = n.raft.LeadershipTransferToServer(s.ID, s.Address)
+	}
+	if err := future.Error(); err != nil {
+		return fail(CodeBusy, err, "leadership was not handed over")
+	}
+	return nil
+}
+
+func (n *Node) administer(ctx context.Context, a admin) error {
+	switch a.Op {
+	case "remove":
+		return n.RemoveMember(ctx, a.ID)
+	case "transfer":
+		return n.TransferLeadership(ctx, a.ID)
+	case "removed":
+		if a.ID != n.raftID {
+			return fail(CodeInvalid, nil, "this is server %s", n.raftID)
+		}
+		go n.stop(errRemoved)
+		return nil
+	}
+	return fail(CodeInvalid, nil, "unknown operation %q", a.Op)
+}
+
+// atLeader sends a membership operation to the leader if that is another node.
+// It reports whether it did.
+func (n *Node) atLeader(ctx context.Context, verb Verb, request any) (bool, error) {
+	if err := n.usable(); err != nil {
+		return true, err
+	}
+	leader, self, ok := n.leader()
+	switch {
+	case !ok:
+		return true, fail(CodeNoLeader, nil, "no leader is known")
+	case self:
+		return false, nil
+	}
+	if err := n.ask(ctx, leader, verb, request, nil); err != nil {
+		return true, askError(err)
+	}
+	return true, nil
+}
+
+func (n *Node) lookUp(id string) (found raft.Server, voters int, err error) {
+	servers, err := n.servers()
+	if err != nil {
+		return raft.Server{}, 0, err
+	}
+	for _, s := range servers {
+		if s.Suffrage == raft.Voter {
+			voters++
+		}
+		if string(s.ID) == id || nodeIDOf(string(s.ID)) == id {
+			found = s
+		}
+	}
+	if found.ID == "" {
+		return found, voters, fail(CodeMemberNotFound, nil, "no member %q", id)
+	}
+	return found, voters, nil
+}
+
+// tendMembers promotes non-voters that have caught up, while this node leads.
+func (n *Node) tendMembers(ctx context.Context) {
+	tick := time.NewTicker(tendInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		servers, err := n.servers()
+		if err != nil {
+			continue
+		}
+		for _, s := range servers {
+			if s.Suffrage == raft.Nonvoter {
+				n.promote(ctx, s)
+			}
+		}
+	}
+}
+
+func (n *Node) promote(ctx context.Context, s raft.Server) {
+	h, err := n.greet(ctx, string(s.Address))
+	if err != nil || h.RaftID != string(s.ID) || h.NonVoter || h.Applied == 0 ||
+		h.Applied+caughtUpWithin < n.raft.CommitIndex() {
+		return
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	if err := n.raft.AddVoter(s.ID, s.Address, 0, configTimeout).Error(); err != nil {
+		n.log.Warn("a member could not be promoted yet", "server", s.ID, "error", err)
+		return
+	}
+	n.log.Info("promoted a member to voter", "server", s.ID)
+}

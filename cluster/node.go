@@ -1,0 +1,398 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster/logstore"
+	"github.com/treenode/treenode/fsm"
+)
+
+// What a data directory holds beside node.json.
+const (
+	logFile     = "raft.db"
+	snapshotDir = "snapshots"
+)
+
+// logCacheEntries is how many of the newest entries stay in memory, so that
+// followers and the state machine seldom read the disk.
+const logCacheEntries = 1024
+
+var (
+	errRemoved = errors.New("this node was removed from the cluster")
+	errClosed  = errors.New("the node was closed")
+)
+
+// Node is one node of a cluster. All methods may be called concurrently.
+type Node struct {
+	config Config
+	raftID string
+	log    hclog.Logger
+
+	machine  *fsm.Machine
+	raft     *raft.Raft
+	store    *logstore.Store
+	batcher  *batcher
+	progress progress
+
+	leads         atomic.Pointer[leadership]
+	leaderChanged broadcast
+	leaderAPI     atomic.Pointer[leaderAPI]
+	readRounds    rounds
+	forming       atomic.Pointer[string] // why there is no configuration yet
+
+	identityMu sync.Mutex
+	identity   identity
+
+	changing sync.Mutex // one membership change at a time
+
+	opened   chan struct{} // closed once every field above is set
+	member   atomic.Bool   // seen in an applied configuration
+	closing  atomic.Bool
+	stopOnce sync.Once
+	stopped  chan struct{}
+	failed   chan struct{}
+	cause    error // of stopped; set before it closes
+}
+
+// leaderAPI is where the API of a server is reached.
+type leaderAPI struct{ raftID, url string }
+
+// Open starts the node described and returns once it runs, which may be before
+// it belongs to a cluster; see Ready. The node owns the network, also if Open
+// fails. The error names the field or the file that is at fault.
+func Open(config Config) (*Node, error) {
+	if err := config.check(); err != nil {
+		if config.Network != nil {
+			err = errors.Join(err, config.Network.Close())
+		}
+		return nil, err
+	}
+	n, err := open(config)
+	if err != nil {
+		return nil, errors.Join(err, config.Network.Close())
+	}
+	return n, nil
+}
+
+func open(config Config) (_ *Node, err error) {
+	id, err := openDataDir(config.DataDir, config.NodeID)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		config: config, raftID: id.raftID(), identity: id,
+		log:     config.Logger.With("node", config.NodeID),
+		machine: fsm.New(config.StepHook),
+		opened:  make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
+	}
+	n.readRounds.ask = n.askReadIndex
+	n.store, err = logstore.Open(config.path(logFile), logstore.Options{
+		StallTimeout: config.Timing.Stall,
+		OnFailure:    n.stop,
+	})
+	if err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.store.Close())
+		}
+	}()
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(config.DataDir, snapshotsRetained, n.log.Named("snapshot"))
+	if err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
+	}
+	cached, err := raft.NewLogCache(logCacheEntries, n.store)
+	if err != nil {
+		return nil, fail(CodeInternal, err, "log cache")
+	}
+	known, err := raft.HasExistingState(n.store, n.store, snapshots)
+	if err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
+	}
+	if id.ClusterID != "" {
+		config.Network.SetClusterID(id.ClusterID)
+	} else if known {
+		return nil, fail(CodeInvalid, nil, "%s has a log but its %s names no cluster", config.DataDir, identityFile)
+	}
+	notices := make(chan bool, 16)
+	n.raft, err = raft.NewRaft(config.raft(n.raftID, notices), adapter{n}, cached, n.store, snapshots,
+		newTransport(config.Network, config.Timing.Stall, n.log))
+	if err != nil {
+		return nil, fail(CodeInternal, err, "raft does not start on %s", config.DataDir)
+	}
+	n.batcher = newBatcher(n.raft, n.stopped)
+	n.observeLeader()
+	go n.watchLeadership(notices)
+	close(n.opened)
+	config.Network.Serve(n)
+	go n.scrub()
+	switch {
+	case n.isMember():
+	case len(config.Join) == 0:
+		if err := n.bootstrapAlone(); err != nil {
+			return nil, errors.Join(fail(CodeInternal, err, "the cluster does not begin"), n.raft.Shutdown().Error())
+		}
+	default:
+		go n.form()
+	}
+	return n, nil
+}
+
+// scrub reads the whole log once in a while, so that damage is found while the
+// other copies are good. The store reports what it finds itself.
+func (n *Node) scrub() {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-n.stopped
+		cancel()
+	}()
+	for ctx.Err() == nil {
+		if err := n.store.Scrub(ctx, func(uint64) error { return nil }); err != nil && ctx.Err() == nil {
+			n.stop(err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Hour):
+		}
+	}
+}
+
+// observeLeader wakes waiters at every change of leader and finds out where
+// its API is.
+func (n *Node) observeLeader() {
+	changes := make(chan raft.Observation, 16)
+	observer := raft.NewObserver(changes, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.LeaderObservation)
+		return ok
+	})
+	n.raft.RegisterObserver(observer)
+	go func() {
+		tick := time.NewTicker(helloTimeout)
+		defer tick.Stop()
+		for {
+			select {
+			case <-changes:
+				n.leaderChanged.Broadcast()
+			case <-tick.C: // an observation may be dropped, an inquiry fail
+			case <-n.stopped:
+				n.raft.DeregisterObserver(observer)
+				return
+			}
+			n.findLeaderAPI()
+		}
+	}()
+}
+
+func (n *Node) findLeaderAPI() {
+	address, id := n.raft.LeaderWithID()
+	if known := n.leaderAPI.Load(); id == "" || known != nil && known.raftID == string(id) {
+		return
+	}
+	if string(id) == n.raftID {
+		n.leaderAPI.Store(&leaderAPI{n.raftID, n.config.APIURL})
+		return
+	}
+	if h, err := n.greet(context.Background(), string(address)); err == nil && h.RaftID == string(id) {
+		n.leaderAPI.Store(&leaderAPI{h.RaftID, h.API})
+	}
+}
+
+// configurationApplied notices when this server is no longer a member.
+func (n *Node) configurationApplied(c raft.Configuration) {
+	for _, s := range c.Servers {
+		if string(s.ID) == n.raftID {
+			n.member.Store(true)
+			return
+		}
+	}
+	if !n.member.Load() {
+		return // from before it joined
+	}
+	go func() {
+		<-n.opened
+		if servers, err := n.servers(); err == nil {
+			for _, s := range servers {
+				if string(s.ID) == n.raftID {
+					return // taken in again since
+				}
+			}
+		}
+		n.stop(errRemoved)
+	}()
+}
+
+// stop ends the node for a cause. The peer port closes first: a node that
+// can't go on must not hold on to leadership.
+func (n *Node) stop(cause error) {
+	n.stopOnce.Do(func() {
+		n.cause = cause
+		if err := n.config.Network.Close(); err != nil {
+			n.log.Warn("closing the peer port", "error", err)
+		}
+		if !errors.Is(cause, errClosed) {
+			n.log.Error("the node has stopped", "cause", cause)
+			close(n.failed)
+		}
+		close(n.stopped)
+		n.leaderChanged.Broadcast()
+	})
+}
+
+// Failed is closed when the node can't go on; see Failure. Close does not
+// close it.
+func (n *Node) Failed() <-chan struct{} { return n.failed }
+
+// Failure is why the node stopped: a *fsm.Halt, an error of package logstore,
+// a removal. It is nil while it runs and after Close.
+func (n *Node) Failure() error { return n.failure() }
+
+func (n *Node) failure() error {
+	select {
+	case <-n.failed:
+		return n.cause
+	default:
+		return nil
+	}
+}
+
+// usable returns why the node serves nothing, or nil.
+func (n *Node) usable() error {
+	if h := n.machine.Halted(); h != nil {
+		return fail(CodeHalted, h, "the node has halted")
+	}
+	select {
+	case <-n.stopped:
+		return n.stoppedError()
+	default:
+		return nil
+	}
+}
+
+func (n *Node) stoppedError() *Error {
+	if cause := n.failure(); cause != nil {
+		return fail(CodeHalted, cause, "the node has stopped")
+	}
+	return fail(CodeStopping, nil, "the node is stopping")
+}
+
+func (n *Node) clusterID() string {
+	n.identityMu.Lock()
+	defer n.identityMu.Unlock()
+	return n.identity.ClusterID
+}
+
+// Status is what the node knows without asking anyone.
+func (n *Node) Status() Status {
+	s := Status{
+		NodeID: n.config.NodeID, RaftID: n.raftID, ClusterID: n.clusterID(), State: stateName(n.raft.State()),
+		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.machine.View().Index,
+	}
+	_, id := n.raft.LeaderWithID()
+	s.LeaderID = string(id)
+	if known := n.leaderAPI.Load(); known != nil && known.raftID == s.LeaderID {
+		s.LeaderAPI = known.url
+	}
+	return s
+}
+
+func stateName(s raft.RaftState) string {
+	switch s {
+	case raft.Leader:
+		return "leader"
+	case raft.Candidate:
+		return "candidate"
+	case raft.Follower:
+		return "follower"
+	case raft.Shutdown:
+	}
+	return "shutdown"
+}
+
+// Ready returns nil when the node belongs to a cluster, knows a leader that a
+// majority follows, and has applied everything acknowledged before the call.
+func (n *Node) Ready(ctx context.Context) error {
+	if err := n.usable(); err != nil {
+		return err
+	}
+	if state := n.forming.Load(); state != nil && *state != "" && !n.isMember() {
+		return fail(CodeNotReady, nil, "%s", *state)
+	}
+	if n.closing.Load() {
+		return fail(CodeStopping, nil, "the node is stopping")
+	}
+	_, err := n.Read(ctx, Linearizable, 0)
+	return err
+}
+
+// Digest is the SHA-256 of the view's tree in its canonical form. It walks
+// everything.
+func (n *Node) Digest(_ context.Context, v *View) ([32]byte, error) { return v.Digest(), nil }
+
+// Snapshot writes a snapshot now and drops the log entries it covers but for
+// the trailing ones. It returns nil if there is nothing new to write.
+func (n *Node) Snapshot() error {
+	if err := n.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return fail(CodeInternal, err, "no snapshot was written")
+	}
+	return nil
+}
+
+// Close hands leadership over, refuses new commands, waits for those that were
+// proposed, and closes everything. It takes Timing.Close at most, and a little
+// for the disk.
+func (n *Node) Close() error {
+	if n.closing.Swap(true) {
+		<-n.stopped
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), n.config.Timing.Close)
+	defer cancel()
+	n.handOver(ctx)
+	n.stop(errClosed)
+	shut := make(chan error, 1)
+	go func() { shut <- n.raft.Shutdown().Error() }()
+	select {
+	case err := <-shut:
+		return errors.Join(err, n.store.Close())
+	case <-time.After(n.config.Timing.Close):
+		return fmt.Errorf("raft did not stop within %v", n.config.Timing.Close)
+	}
+}
+
+// handOver gives leadership to another voter, if there is one, and waits for
+// the commands under way to be answered.
+func (n *Node) handOver(ctx context.Context) {
+	servers, err := n.servers()
+	if err != nil || n.usable() != nil || n.raft.State() != raft.Leader {
+		return
+	}
+	others := 0
+	for _, s := range servers {
+		if s.Suffrage == raft.Voter && string(s.ID) != n.raftID {
+			others++
+		}
+	}
+	if others == 0 {
+		return
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.raft.LeadershipTransfer().Error() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			n.log.Warn("leadership was not handed over", "error", err)
+		}
+	case <-ctx.Done():
+		n.log.Warn("leadership was not handed over in time")
+	}
+}

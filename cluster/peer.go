@@ -1,0 +1,156 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/hashicorp/raft"
+)
+
+// hello is what a node says of itself to VerbHello.
+type hello struct {
+	NodeID    string `json:"node_id"`
+	RaftID    string `json:"raft_id"`
+	ClusterID string `json:"cluster_id"`
+	Peer      string `json:"peer"`
+	API       string `json:"api"`
+	Version   string `json:"version"`
+	// Member is whether it has a configuration, so belongs to a cluster that
+	// was formed, and not only to one that it is pledged to.
+	Member   bool   `json:"member"`
+	Expect   int    `json:"expect"`
+	NonVoter bool   `json:"nonvoter"`
+	Term     uint64 `json:"term"`
+	Last     uint64 `json:"last"`
+	Applied  uint64 `json:"applied"`
+}
+
+// pledge asks a new node to belong to the cluster that the sender is about to
+// bootstrap.
+type pledge struct {
+	ClusterID string `json:"cluster_id"`
+	From      string `json:"from"` // the sender's peer address
+}
+
+// join asks to be taken in.
+type join struct {
+	RaftID string `json:"raft_id"`
+	Peer   string `json:"peer"`
+}
+
+// admin is a membership operation for the leader.
+type admin struct {
+	Op string `json:"op"` // "remove", "transfer", "removed"
+	ID string `json:"id,omitempty"`
+}
+
+// HandlePeer implements PeerHandler.
+func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, error) {
+	if verb != VerbHello {
+		if err := n.usable(); err != nil {
+			return nil, &PeerError{Code: PeerNotReady, Message: err.Error()}
+		}
+	}
+	switch verb {
+	case VerbHello:
+		return json.Marshal(n.hello())
+	case VerbForward:
+		if _, self, _ := n.leader(); !self {
+			return nil, &PeerError{Code: PeerNotLeader, Message: "this node does not lead"}
+		}
+		result, err := n.batcher.submit(ctx, body)
+		if err != nil {
+			return nil, peerErrorOf(err)
+		}
+		return result.Encode(), nil
+	case VerbTerm:
+		if string(body) != n.raftID {
+			return nil, &PeerError{Code: PeerRefused, Message: "this is server " + n.raftID + ", not " + string(body)}
+		}
+		return encodeIndex(n.raft.CurrentTerm()), nil
+	case VerbReadIndex:
+		if _, self, _ := n.leader(); !self {
+			return nil, &PeerError{Code: PeerNotLeader, Message: "this node does not lead"}
+		}
+		index, err := n.readRounds.join(ctx)
+		if err != nil {
+			return nil, &PeerError{Code: PeerNotLeader, Message: err.Error()}
+		}
+		return encodeIndex(index), nil
+	case VerbPledge:
+		return handle(body, func(p pledge) error { return n.takePledge(p) })
+	case VerbJoin:
+		return handle(body, func(j join) error { return n.AddMember(ctx, j.RaftID, j.Peer) })
+	case VerbAdmin:
+		return handle(body, func(a admin) error { return n.administer(ctx, a) })
+	}
+	return nil, &PeerError{Code: PeerBadRequest, Message: "unknown verb"}
+}
+
+// handle decodes a JSON request, does it, and answers with nothing.
+func handle[T any](body []byte, do func(T) error) ([]byte, error) {
+	var request T
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, &PeerError{Code: PeerBadRequest, Message: err.Error()}
+	}
+	if err := do(request); err != nil {
+		return nil, peerErrorOf(err)
+	}
+	return nil, nil
+}
+
+func (n *Node) hello() hello {
+	h := hello{
+		NodeID: n.config.NodeID, RaftID: n.raftID, ClusterID: n.clusterID(), Peer: n.config.Network.Addr(),
+		API: n.config.APIURL, Version: n.config.Version, Member: n.isMember(),
+		Expect: n.config.BootstrapExpect, NonVoter: n.config.NonVoter,
+		Term: n.raft.CurrentTerm(), Last: n.raft.LastIndex(), Applied: n.machine.View().Index,
+	}
+	return h
+}
+
+// ask sends a JSON request to a peer.
+func (n *Node) ask(ctx context.Context, addr string, verb Verb, request, answer any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return fail(CodeInternal, err, "request can't be encoded")
+	}
+	b, err := n.config.Network.Call(ctx, addr, verb, body)
+	if err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(b, answer)
+}
+
+// askError says what a refused or failed membership call means.
+func askError(err error) error {
+	var peer *PeerError
+	if errors.As(err, &peer) && peer.Code == PeerRefused {
+		return fail(CodeInvalid, nil, "%s", peer.Message)
+	}
+	return forwardError(err)
+}
+
+func (n *Node) servers() ([]raft.Server, error) {
+	future := n.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return nil, fail(CodeNotReady, err, "no configuration")
+	}
+	return future.Configuration().Servers, nil
+}
+
+// isMember reports whether this node has a configuration.
+func (n *Node) isMember() bool {
+	servers, err := n.servers()
+	return err == nil && len(servers) > 0
+}
+
+// leader returns the leader's peer address, and whether it is this node.
+func (n *Node) leader() (addr string, self, ok bool) {
+	address, id := n.raft.LeaderWithID()
+	if id == "" {
+		return "", false, false
+	}
+	return string(address), string(id) == n.raftID, true
+}

@@ -1,0 +1,156 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/treenode/treenode/fsm"
+)
+
+// retryPause is how long a node waits before it tries again where nothing
+// tells it that something changed.
+const retryPause = 20 * time.Millisecond
+
+// Propose has the command executed by the cluster, whichever node leads, and
+// returns its result once a majority has it on disk and this cluster's leader
+// has applied it. A refusal by the state machine is in the result.
+//
+// It tries until the context ends (Timing.Request if it has no deadline),
+// which the request id makes safe. The error is an *Error: CodeOutcomeUnknown
+// if the command may have happened or may yet, otherwise it certainly has not
+// and will not.
+func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
+	command, err := cmd.Encode()
+	if err != nil {
+		return fsm.Result{}, fail(CodeInvalid, err, "the command can't be encoded")
+	}
+	if len(command) > commandBytesMax {
+		return fsm.Result{}, fail(CodeTooLarge, nil, "the command has %d bytes, the limit is %d; split it", len(command), commandBytesMax)
+	}
+	ctx, cancel := n.withDeadline(ctx)
+	defer cancel()
+	maybe := false // an attempt may have reached a log
+	for {
+		changed := n.leaderChanged.Wait()
+		result, err := n.proposeOnce(ctx, command)
+		if err == nil {
+			return result, nil
+		}
+		var e *Error
+		if !errors.As(err, &e) {
+			e = fail(CodeInternal, err, "unexpected failure")
+		}
+		retriable := false
+		switch e.Code {
+		case CodeOutcomeUnknown:
+			maybe, retriable = true, true
+		case CodeNoLeader, CodeBusy:
+			retriable = true
+		case CodeStopping:
+			retriable = n.failure() == nil && !n.closing.Load() // it was the leader that stopped
+		}
+		if retriable && ctx.Err() == nil {
+			pause(ctx, changed)
+		}
+		if !retriable || ctx.Err() != nil {
+			if maybe && e.Code != CodeOutcomeUnknown {
+				e = fail(CodeOutcomeUnknown, e, "an attempt may have succeeded")
+			}
+			return fsm.Result{}, e
+		}
+	}
+}
+
+// pause waits for a change of leader, but not for long: a leader may also
+// become ready, or less busy, without one.
+func pause(ctx context.Context, changed <-chan struct{}) {
+	t := time.NewTimer(retryPause)
+	defer t.Stop()
+	select {
+	case <-changed:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (n *Node) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, n.config.Timing.Request)
+}
+
+func (n *Node) proposeOnce(ctx context.Context, command []byte) (fsm.Result, error) {
+	if err := n.usable(); err != nil {
+		return fsm.Result{}, err
+	}
+	leader, self, ok := n.leader()
+	switch {
+	case !ok:
+		return fsm.Result{}, fail(CodeNoLeader, nil, "no leader is known")
+	case self:
+		return n.batcher.submit(ctx, command)
+	}
+	answer, err := n.config.Network.Call(ctx, leader, VerbForward, command)
+	if err != nil {
+		return fsm.Result{}, forwardError(err)
+	}
+	result, err := fsm.DecodeResult(answer)
+	if err != nil {
+		// The leader did something, this node can't tell what.
+		return fsm.Result{}, fail(CodeOutcomeUnknown, err, "the leader's answer can't be read")
+	}
+	return result, nil
+}
+
+// forwardError says what a failed call to the leader means for the command.
+func forwardError(err error) *Error {
+	var call *CallError
+	if errors.As(err, &call) {
+		if !call.Sent {
+			return fail(CodeNoLeader, err, "the leader can't be reached")
+		}
+		return fail(CodeOutcomeUnknown, err, "the leader did not answer")
+	}
+	var peer *PeerError
+	if errors.As(err, &peer) {
+		switch peer.Code {
+		case PeerNotLeader, PeerNotReady, PeerOtherCluster:
+			return fail(CodeNoLeader, err, "the node that was thought to lead does not")
+		case PeerBusy:
+			return fail(CodeBusy, err, "the leader is busy")
+		case PeerTooLarge:
+			return fail(CodeTooLarge, err, "the leader refused the size")
+		case PeerBadRequest, PeerRefused:
+			return fail(CodeInvalid, err, "the leader refused the request")
+		case PeerInternal, PeerOutcome:
+		}
+	}
+	return fail(CodeOutcomeUnknown, err, "the outcome is unknown")
+}
+
+// peerErrorOf is the reverse of forwardError, on the leader's side.
+func peerErrorOf(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	code := PeerInternal
+	switch e.Code {
+	case CodeNoLeader:
+		code = PeerNotLeader
+	case CodeBusy, CodeDeadline:
+		code = PeerBusy
+	case CodeStopping, CodeNotReady:
+		code = PeerNotReady
+	case CodeTooLarge:
+		code = PeerTooLarge
+	case CodeInvalid, CodeMemberNotFound, CodeMemberExists, CodeLastVoter, CodeClusterMismatch:
+		code = PeerRefused
+	case CodeOutcomeUnknown, CodeHalted:
+		code = PeerOutcome
+	case CodeInternal:
+	}
+	return &PeerError{Code: code, Message: e.Error()}
+}
