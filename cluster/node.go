@@ -60,6 +60,9 @@ type Node struct {
 	stopped  chan struct{}
 	failed   chan struct{}
 	cause    error // of stopped; set before it closes
+
+	closeOnce sync.Once
+	closeErr  error
 }
 
 // leaderAPI is where the API of a server is reached.
@@ -347,52 +350,47 @@ func (n *Node) Snapshot() error {
 	return nil
 }
 
-// Close hands leadership over, refuses new commands, waits for those that were
-// proposed, and closes everything. It takes Timing.Close at most, and a little
-// for the disk.
-func (n *Node) Close() error {
-	if n.closing.Swap(true) {
-		<-n.stopped
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), n.config.Timing.Close)
-	defer cancel()
-	n.handOver(ctx)
-	n.stop(errClosed)
-	shut := make(chan error, 1)
-	go func() { shut <- n.raft.Shutdown().Error() }()
-	select {
-	case err := <-shut:
-		return errors.Join(err, n.store.Close())
-	case <-time.After(n.config.Timing.Close):
-		return fmt.Errorf("raft did not stop within %v", n.config.Timing.Close)
-	}
-}
-
-// handOver gives leadership to another voter, if there is one, and waits for
-// the commands under way to be answered.
-func (n *Node) handOver(ctx context.Context) {
+// HandOver gives leadership to another voter, if this node leads and there is
+// one. Call it before Close, while requests under way can still go on at the
+// new leader. A hand-over that fails is an error, and no obstacle to Close.
+func (n *Node) HandOver(ctx context.Context) error {
+	n.closing.Store(true)
 	servers, err := n.servers()
 	if err != nil || n.usable() != nil || n.raft.State() != raft.Leader {
-		return
+		return nil //nolint:nilerr // nothing to hand over
 	}
-	others := 0
+	alone := true
 	for _, s := range servers {
-		if s.Suffrage == raft.Voter && string(s.ID) != n.raftID {
-			others++
-		}
+		alone = alone && (s.Suffrage != raft.Voter || string(s.ID) == n.raftID)
 	}
-	if others == 0 {
-		return
+	if alone {
+		return nil
 	}
 	done := make(chan error, 1)
 	go func() { done <- n.raft.LeadershipTransfer().Error() }()
 	select {
-	case err := <-done:
-		if err != nil {
-			n.log.Warn("leadership was not handed over", "error", err)
-		}
+	case err = <-done:
 	case <-ctx.Done():
-		n.log.Warn("leadership was not handed over in time")
+		err = ctx.Err()
 	}
+	return wrap("hand leadership over", err)
+}
+
+// Close stops the node: commands under way are answered, those that were not
+// proposed as not applied. It takes Timing.Close at most, and a little for the
+// disk.
+func (n *Node) Close() error {
+	n.closing.Store(true)
+	n.stop(errClosed)
+	n.closeOnce.Do(func() {
+		shut := make(chan error, 1)
+		go func() { shut <- n.raft.Shutdown().Error() }()
+		select {
+		case err := <-shut:
+			n.closeErr = errors.Join(err, n.store.Close())
+		case <-time.After(n.config.Timing.Close):
+			n.closeErr = fmt.Errorf("raft did not stop within %v", n.config.Timing.Close)
+		}
+	})
+	return n.closeErr
 }

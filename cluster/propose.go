@@ -48,7 +48,7 @@ func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error)
 		case CodeNoLeader, CodeBusy:
 			retriable = true
 		case CodeStopping:
-			retriable = n.failure() == nil && !n.closing.Load() // it was the leader that stopped
+			retriable = n.usable() == nil // it was the leader that stopped
 		}
 		if retriable && ctx.Err() == nil {
 			pause(ctx, changed)

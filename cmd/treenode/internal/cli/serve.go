@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/treenode/treenode/cmd/treenode/internal/server"
+)
+
+// shutdownTimeout bounds a stop by signal.
+const shutdownTimeout = 15 * time.Second
+
+func newServe() *cobra.Command {
+	var c server.Config
+	var configFile, logLevel, logFormat string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run one node",
+		Long: "Run one node of a cluster. The same command line serves for the first and for every later start.\n\n" +
+			"With --data-dir alone the node is a whole cluster. With --bootstrap-expect 3 and --join, three new nodes\n" +
+			"find each other and form one; with --join alone the node joins a cluster that exists.\n\n" +
+			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.",
+		Example: "  treenode serve --data-dir /var/lib/treenode\n\n" +
+			"  # on each of three machines, with its own node id and address:\n" +
+			"  treenode serve --node-id n1 --data-dir /var/lib/treenode --insecure-listen \\\n" +
+			"    --listen 10.0.0.1:8778 --peer-listen 10.0.0.1:8779 \\\n" +
+			"    --bootstrap-expect 3 --join 10.0.0.1:8779,10.0.0.2:8779,10.0.0.3:8779",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromFile(cmd, configFile); err != nil {
+				return err
+			}
+			logger, err := newLogger(cmd, logLevel, logFormat)
+			if err != nil {
+				return err
+			}
+			if c.DataDir == "" {
+				return usage("data-dir: a data directory is needed")
+			}
+			if c.NodeID == "" {
+				if c.NodeID, err = defaultNodeID(); err != nil {
+					return err
+				}
+			}
+			for _, addr := range c.Join {
+				if _, _, err := net.SplitHostPort(addr); err != nil {
+					return usage("join: %q is not host:port: %w", addr, err)
+				}
+			}
+			c.Version, c.Logger = version, logger
+			return runServer(cmd.Context(), c)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.NodeID, "node-id", "", "name of this node (default: the host's name)")
+	f.StringVar(&c.DataDir, "data-dir", "", "directory for all that this node keeps; made if missing")
+	f.StringVar(&c.Listen, "listen", "127.0.0.1:8778", "host:port of the HTTP API")
+	f.StringVar(&c.PeerListen, "peer-listen", "127.0.0.1:8779", "host:port for the other nodes")
+	f.StringVar(&c.Advertise, "advertise", "", "host:port at which the other nodes reach this one (default: where it listens)")
+	f.IntVar(&c.BootstrapExpect, "bootstrap-expect", 0, "number of new nodes that form a cluster together")
+	f.StringSliceVar(&c.Join, "join", nil, "host:port of other nodes' peer ports, comma-separated; this node's own may be among them")
+	f.BoolVar(&c.NonVoter, "nonvoter", false, "keep a copy and serve reads, but never vote")
+	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
+	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
+	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")
+	f.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn or error")
+	f.StringVar(&logFormat, "log-format", "text", "text or json")
+	return cmd
+}
+
+// runServer serves until the context ends or the node fails.
+func runServer(ctx context.Context, c server.Config) error {
+	s, err := server.Start(c)
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
+	c.Logger.Info("serving", "node", c.NodeID, "api", s.URL(), "data", c.DataDir)
+	select {
+	case <-s.Failed():
+		c.Logger.Error("stopping for a failure", "cause", s.Err())
+		return &codeError{exitInternal, s.Err()}
+	case <-ctx.Done():
+	}
+	c.Logger.Info("stopping: handing over and finishing requests")
+	shutdown, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := s.Shutdown(shutdown); err != nil {
+		c.Logger.Warn("the stop was not clean", "error", err)
+	}
+	c.Logger.Info("stopped")
+	return nil
+}
+
+func newLogger(cmd *cobra.Command, level, format string) (hclog.Logger, error) {
+	l := hclog.LevelFromString(level)
+	if l == hclog.NoLevel {
+		return nil, usage("log-level: %q is not one of trace, debug, info, warn, error", level)
+	}
+	if format != "text" && format != "json" {
+		return nil, usage("log-format: %q is not one of text, json", format)
+	}
+	return hclog.New(&hclog.LoggerOptions{
+		Name: "treenode", Level: l, Output: cmd.ErrOrStderr(), JSONFormat: format == "json",
+	}), nil
+}
+
+var notInNodeID = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+func defaultNodeID() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("node-id: the host has no name: %w", err)
+	}
+	id := strings.Trim(notInNodeID.ReplaceAllString(host, "-"), "-._")
+	if id == "" {
+		return "", usage("node-id: the host's name %q can't serve as one", host)
+	}
+	return id[:min(len(id), 64)], nil
+}

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/net/netutil"
+
+	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/transport/raftnet"
+)
+
+// Limits of the HTTP listener.
+const (
+	connectionsMax    = 16384
+	headerBytesMax    = 64 << 10
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 120 * time.Second
+	idleTimeout       = 120 * time.Second
+)
+
+// Config describes a server. See the flags of "treenode serve".
+type Config struct {
+	NodeID          string
+	DataDir         string
+	Listen          string
+	PeerListen      string
+	Advertise       string
+	BootstrapExpect int
+	Join            []string
+	NonVoter        bool
+	Insecure        bool
+	RequestTimeout  time.Duration
+	Version         string
+	Logger          hclog.Logger
+}
+
+// Server is a running node with its listeners.
+type Server struct {
+	node     *cluster.Node
+	http     *http.Server
+	url      string
+	listener net.Listener
+	failOnce sync.Once
+	failed   chan struct{}
+	err      error
+}
+
+// Start opens the listeners and the node. The error names what is at fault.
+func Start(c Config) (*Server, error) {
+	for _, l := range []struct{ flag, addr string }{{"listen", c.Listen}, {"peer-listen", c.PeerListen}} {
+		if err := checkListen(l.flag, l.addr, c.Insecure); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s := &Server{listener: listener, url: urlOf(listener.Addr(), c.Advertise), failed: make(chan struct{})}
+	network, err := raftnet.Listen(raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("peer-listen: %w", err), listener.Close())
+	}
+	s.node, err = cluster.Open(cluster.Config{
+		NodeID: c.NodeID, DataDir: c.DataDir, Network: network, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
+		NonVoter: c.NonVoter, APIURL: s.url, Version: c.Version, Logger: c.Logger,
+		Timing: cluster.Timing{Request: c.RequestTimeout},
+	})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s.http = &http.Server{
+		Handler:        handler(s.node, c),
+		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),
+	}
+	go s.serve()
+	go s.watch()
+	return s, nil
+}
+
+// checkListen refuses addresses that others can reach, unless told so.
+func checkListen(flag, addr string, insecure bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not host:port: %w", flag, addr, err)
+	}
+	ip, err := netip.ParseAddr(host)
+	if host == "localhost" || err == nil && ip.IsLoopback() || insecure {
+		return nil
+	}
+	return fmt.Errorf("%s: %s can be reached by others, and there is no encryption or authentication yet; "+
+		"say --insecure-listen to accept that", flag, addr)
+}
+
+// urlOf is where other nodes' clients reach the API: where it listens, or at
+// the advertised host where it listens everywhere.
+func urlOf(addr net.Addr, advertise string) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		if host, _, err = net.SplitHostPort(advertise); err != nil {
+			return ""
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (s *Server) serve() {
+	err := s.http.Serve(netutil.LimitListener(s.listener, connectionsMax))
+	if !errors.Is(err, http.ErrServerClosed) {
+		s.fail(fmt.Errorf("http listener: %w", err))
+	}
+}
+
+// watch takes the listener down when the node can't go on.
+func (s *Server) watch() {
+	<-s.node.Failed()
+	s.fail(s.node.Failure())
+}
+
+func (s *Server) fail(err error) {
+	s.failOnce.Do(func() {
+		s.err = err
+		close(s.failed)
+	})
+}
+
+// URL is where the API is reached.
+func (s *Server) URL() string { return s.url }
+
+// Node is the cluster node.
+func (s *Server) Node() *cluster.Node { return s.node }
+
+// Failed is closed when the server can't go on; Err then says why.
+func (s *Server) Failed() <-chan struct{} { return s.failed }
+
+// Err is why the server failed.
+func (s *Server) Err() error { return s.err }
+
+// Shutdown stops taking requests, lets those under way finish while the
+// context allows, hands leadership over and closes everything.
+func (s *Server) Shutdown(ctx context.Context) error {
+	// Leadership first: requests under way then go on at the new leader.
+	err := s.node.HandOver(ctx)
+	if shut := s.http.Shutdown(ctx); shut != nil {
+		err = errors.Join(err, fmt.Errorf("requests were cut off: %w", shut), s.http.Close())
+	}
+	return errors.Join(err, s.node.Close())
+}
