@@ -104,7 +104,7 @@ func (n *Node) joinAt(ctx context.Context, p hello) string {
 	if err := n.enter(p.ClusterID, ""); err != nil {
 		return err.Error()
 	}
-	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr()}, nil); err != nil {
+	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr()}); err != nil {
 		return "asked to join: " + err.Error()
 	}
 	return "joining; waiting for the leader"
@@ -176,7 +176,7 @@ func (n *Node) bootstrap(ctx context.Context, group []hello) error {
 	servers := make([]raft.Server, len(group))
 	for i, p := range group {
 		if p.RaftID != n.raftID {
-			if err := n.ask(ctx, p.Peer, VerbPledge, pledge{clusterID, self}, nil); err != nil {
+			if err := n.ask(ctx, p.Peer, VerbPledge, pledge{clusterID, self}); err != nil {
 				return fmt.Errorf("node %s gives no pledge: %w", p.NodeID, err)
 			}
 		}

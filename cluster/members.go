@@ -3,6 +3,8 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -62,7 +64,10 @@ func (n *Node) greet(ctx context.Context, addr string) (hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	var h hello
-	err := n.ask(ctx, addr, VerbHello, struct{}{}, &h)
+	b, err := n.config.Network.Call(ctx, addr, VerbHello, nil)
+	if err == nil {
+		err = json.Unmarshal(b, &h)
+	}
 	return h, err
 }
 
@@ -142,7 +147,7 @@ func (n *Node) RemoveMember(ctx context.Context, id string) error {
 		// now, it keeps asking for votes that pre-vote denies it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helloTimeout)
 		defer cancel()
-		if err := n.ask(ctx, string(s.Address), VerbAdmin, admin{"removed", string(s.ID)}, nil); err != nil {
+		if err := n.ask(ctx, string(s.Address), VerbAdmin, admin{"removed", string(s.ID)}); err != nil {
 			n.log.Warn("the removed server could not be told", "server", s.ID, "error", err)
 		}
 	}
@@ -205,10 +210,12 @@ func (n *Node) atLeader(ctx context.Context, verb Verb, request any) (bool, erro
 	case self:
 		return false, nil
 	}
-	if err := n.ask(ctx, leader, verb, request, nil); err != nil {
-		return true, askError(err)
+	err := n.ask(ctx, leader, verb, request)
+	var e *Error
+	if err != nil && !errors.As(err, &e) {
+		err = forwardError(err)
 	}
-	return true, nil
+	return true, err
 }
 
 func (n *Node) lookUp(id string) (found raft.Server, voters int, err error) {

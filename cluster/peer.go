@@ -88,16 +88,27 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 	return nil, &PeerError{Code: PeerBadRequest, Message: "unknown verb"}
 }
 
-// handle decodes a JSON request, does it, and answers with nothing.
+// verdict is the answer to a JSON request: an *Error crosses with its code.
+type verdict struct {
+	Code    Code   `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// handle decodes a JSON request, does it, and answers with the verdict.
 func handle[T any](body []byte, do func(T) error) ([]byte, error) {
 	var request T
 	if err := json.Unmarshal(body, &request); err != nil {
 		return nil, &PeerError{Code: PeerBadRequest, Message: err.Error()}
 	}
-	if err := do(request); err != nil {
-		return nil, peerErrorOf(err)
+	var v verdict
+	var e *Error
+	switch err := do(request); {
+	case errors.As(err, &e):
+		v = verdict{e.Code, e.text()}
+	case err != nil:
+		return nil, err
 	}
-	return nil, nil
+	return json.Marshal(v)
 }
 
 func (n *Node) hello() hello {
@@ -110,26 +121,25 @@ func (n *Node) hello() hello {
 	return h
 }
 
-// ask sends a JSON request to a peer.
-func (n *Node) ask(ctx context.Context, addr string, verb Verb, request, answer any) error {
+// ask sends a request that handle answers. The error is an *Error if the peer
+// refused, else what Call returned.
+func (n *Node) ask(ctx context.Context, addr string, verb Verb, request any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return fail(CodeInternal, err, "request can't be encoded")
 	}
 	b, err := n.config.Network.Call(ctx, addr, verb, body)
-	if err != nil || answer == nil {
+	if err != nil {
 		return err
 	}
-	return json.Unmarshal(b, answer)
-}
-
-// askError says what a refused or failed membership call means.
-func askError(err error) error {
-	var peer *PeerError
-	if errors.As(err, &peer) && peer.Code == PeerRefused {
-		return fail(CodeInvalid, nil, "%s", peer.Message)
+	var v verdict
+	if err := json.Unmarshal(b, &v); err != nil {
+		return fail(CodeOutcomeUnknown, err, "the peer's answer can't be read")
 	}
-	return forwardError(err)
+	if v.Code != "" {
+		return fail(v.Code, nil, "%s", v.Message)
+	}
+	return nil
 }
 
 func (n *Node) servers() ([]raft.Server, error) {
