@@ -127,19 +127,32 @@ func (c *codec) claim(v *tree.ConsumerClaim) {
 
 // opCodec walks the fields of one operation type.
 type opCodec struct {
+	zero tree.Op
 	is   func(tree.Op) bool
 	walk func(*codec, tree.Op) tree.Op
 }
 
 func of[T tree.Op](fields func(*codec, *T)) opCodec {
+	var zero T
 	return opCodec{
-		is: func(op tree.Op) bool { _, ok := op.(T); return ok },
+		zero: zero,
+		is:   func(op tree.Op) bool { _, ok := op.(T); return ok },
 		walk: func(c *codec, op tree.Op) tree.Op {
 			v, _ := op.(T)
 			fields(c, &v)
 			return v
 		},
 	}
+}
+
+// Ops returns an empty operation of every kind the log knows, in the order of
+// their numbers.
+func Ops() []tree.Op {
+	all := make([]tree.Op, 0, len(opCodecs)-1)
+	for _, o := range opCodecs[1:] {
+		all = append(all, o.zero)
+	}
+	return all
 }
 
 func kindOf(op tree.Op) opKind {
@@ -164,7 +177,10 @@ func (c *codec) op(op *tree.Op) {
 		c.fail(fmt.Errorf("unknown kind of operation %d", kind))
 		return
 	}
-	*op = opCodecs[kind].walk(c, *op)
+	walked := opCodecs[kind].walk(c, *op)
+	if c.decoding {
+		*op = walked
+	}
 }
 
 func (c *codec) precondition(p *tree.Precondition) {
