@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,13 +78,28 @@ func dependencyFindings(modules []string, document string) []string {
 	return found
 }
 
+// row is a line of the document's tables; its first cell is a module.
+var row = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+
+// staleFindings names the modules that the document has a row for, and go.mod
+// does not have.
+func staleFindings(required []requirement, document string) []string {
+	var found []string
+	for _, m := range row.FindAllStringSubmatch(document, -1) {
+		if !slices.ContainsFunc(required, func(r requirement) bool { return r.path == m[1] }) {
+			found = append(found, fmt.Sprintf("docs/dependencies.md has a row for `%s`, which go.mod does not require", m[1]))
+		}
+	}
+	return found
+}
+
 func TestDependencies(t *testing.T) {
 	dir := root(t)
-	mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // a file of the repository
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := os.ReadFile(filepath.Join(dir, "docs", "dependencies.md")) //nolint:gosec // a file of the repository
+	document, err := os.ReadFile(filepath.Join(dir, "docs", "dependencies.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +112,7 @@ func TestDependencies(t *testing.T) {
 		t.Fatal("no dependency seen: nothing was checked")
 	}
 	complain(t, dependencyFindings(modules, string(document)))
+	complain(t, staleFindings(requirements(string(mod)), string(document)))
 }
 
 func TestDirect(t *testing.T) {
@@ -121,4 +138,9 @@ func TestDirect(t *testing.T) {
 func TestDependencyFindings(t *testing.T) {
 	document := "- `example.org/a/sub`: x\n- `example.org/b`: y\n"
 	wantFindings(t, dependencyFindings([]string{"example.org/a", "example.org/b"}, document), []string{"`example.org/a`"})
+}
+
+func TestStaleFindings(t *testing.T) {
+	document := "uses `example.org/c`\n\n| module | for what |\n|---|---|\n| `example.org/a` | x |\n| `example.org/b` | `example.org/d` |\n"
+	wantFindings(t, staleFindings([]requirement{{"example.org/a", true}}, document), []string{"`example.org/b`"})
 }

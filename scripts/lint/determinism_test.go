@@ -252,7 +252,7 @@ func exported(fset *token.FileSet, listed []goPackage) types.Importer {
 }
 
 func TestDeterminism(t *testing.T) {
-	files(t) // for the test cache; see packages
+	packages(t) // for the test cache: looks at every file
 	dir := root(t)
 	listed, err := goList(dir, "-deps", "-export", "./fsm/...")
 	if err != nil {

@@ -36,7 +36,7 @@ func TestLinks(t *testing.T) {
 		if !strings.HasSuffix(document, ".md") {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(document))) //nolint:gosec // a file of the repository
+		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(document)))
 		if err != nil {
 			t.Fatal(err)
 		}
