@@ -28,7 +28,7 @@ const patience = 30 * time.Second
 // directory over restarts.
 type testNode struct {
 	*cluster.Node
-	t      *testing.T
+	t      testing.TB
 	config cluster.Config
 	addr   string
 	net    *breakable
@@ -47,7 +47,7 @@ func (b *breakable) Call(ctx context.Context, addr string, verb cluster.Verb, bo
 	return b.Network.Call(ctx, addr, verb, body)
 }
 
-func testLogger(t *testing.T) hclog.Logger {
+func testLogger(t testing.TB) hclog.Logger {
 	t.Helper()
 	if os.Getenv("TREENODE_TEST_LOG") == "" {
 		return hclog.NewNullLogger()
@@ -55,7 +55,7 @@ func testLogger(t *testing.T) hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: os.Stderr})
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,7 +66,7 @@ func freeAddr(t *testing.T) string {
 }
 
 // layOut prepares n nodes that expect each other, and starts none.
-func layOut(t *testing.T, n int, adapt func(*cluster.Config)) []*testNode {
+func layOut(t testing.TB, n int, adapt func(*cluster.Config)) []*testNode {
 	t.Helper()
 	dir := t.TempDir()
 	var addrs []string
@@ -91,7 +91,7 @@ func layOut(t *testing.T, n int, adapt func(*cluster.Config)) []*testNode {
 }
 
 // start starts a cluster of n nodes and waits until all are ready.
-func start(t *testing.T, n int, adapt func(*cluster.Config)) []*testNode {
+func start(t testing.TB, n int, adapt func(*cluster.Config)) []*testNode {
 	t.Helper()
 	nodes := layOut(t, n, adapt)
 	for _, node := range nodes {
@@ -137,7 +137,7 @@ func (n *testNode) awaitReady() {
 }
 
 // await calls f until it returns nil.
-func await(t *testing.T, what string, f func(context.Context) error) {
+func await(t testing.TB, what string, f func(context.Context) error) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -155,7 +155,7 @@ func await(t *testing.T, what string, f func(context.Context) error) {
 }
 
 // leaderOf waits until one node leads and every other follows it.
-func leaderOf(t *testing.T, nodes []*testNode) *testNode {
+func leaderOf(t testing.TB, nodes []*testNode) *testNode {
 	t.Helper()
 	var leader *testNode
 	await(t, "all follow one leader", func(ctx context.Context) error {
@@ -188,7 +188,7 @@ func others(nodes []*testNode, not *testNode) []*testNode {
 	return rest
 }
 
-func newID(t *testing.T) tree.UUID {
+func newID(t testing.TB) tree.UUID {
 	t.Helper()
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -197,12 +197,12 @@ func newID(t *testing.T) tree.UUID {
 	return tree.UUID(id)
 }
 
-func command(t *testing.T, ops ...tree.Op) fsm.Command {
+func command(t testing.TB, ops ...tree.Op) fsm.Command {
 	t.Helper()
 	return fsm.Command{RequestID: newID(t), Txn: tree.Txn{Ops: ops}}
 }
 
-func createRoot(t *testing.T, name string) fsm.Command {
+func createRoot(t testing.TB, name string) fsm.Command {
 	t.Helper()
 	return command(t, tree.CreateProvider{UUID: tree.UUID(uuid.New()), Name: name})
 }
@@ -235,7 +235,7 @@ func (n *testNode) read(level cluster.Level, index uint64) *cluster.View {
 
 // sameDigests waits until all nodes have applied the same index and compares
 // what they hold, invariants included.
-func sameDigests(t *testing.T, nodes []*testNode) [32]byte {
+func sameDigests(t testing.TB, nodes []*testNode) [32]byte {
 	t.Helper()
 	var index uint64
 	for _, n := range nodes {
