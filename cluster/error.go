@@ -15,7 +15,7 @@ const (
 	CodeStopping Code = "stopping"
 )
 
-// CodeOutcomeUnknown: the request may or may not have been applied, or may be
+// CodeOutcomeUnknown says that the request may or may not have been applied, or may be
 // yet. Try again only under the same request id.
 const CodeOutcomeUnknown Code = "outcome_unknown"
 

@@ -169,7 +169,7 @@ func leaderOf(t testing.TB, nodes []*testNode) *testNode {
 			return fmt.Errorf("no leader")
 		}
 		for _, n := range nodes {
-			if s := n.Status(); s.LeaderID != leader.Status().RaftID {
+			if s := n.Status(); s.LeaderID != leader.Status().NodeID {
 				return fmt.Errorf("%s follows %q", s.NodeID, s.LeaderID)
 			}
 		}

@@ -301,8 +301,8 @@ func (n *Node) Status() Status {
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.machine.View().Index,
 	}
 	_, id := n.raft.LeaderWithID()
-	s.LeaderID = string(id)
-	if known := n.leaderAPI.Load(); known != nil && known.raftID == s.LeaderID {
+	s.LeaderID = nodeIDOf(string(id))
+	if known := n.leaderAPI.Load(); known != nil && known.raftID == string(id) {
 		s.LeaderAPI = known.url
 	}
 	return s

@@ -21,7 +21,7 @@ type Status struct {
 	RaftID    string
 	ClusterID string
 	State     string // "leader", "follower", "candidate", "shutdown"
-	LeaderID  string // raft id; empty while unknown
+	LeaderID  string // the leader's node id; empty while unknown
 	LeaderAPI string // URL of the leader's API; empty while unknown
 	Term      uint64
 	Commit    uint64

@@ -17,9 +17,9 @@ type Member struct {
 // Cluster describes the cluster as one node sees it.
 type Cluster struct {
 	ClusterID string   `json:"cluster_id"`
-	NodeID    string   `json:"node_id"` // the node that answers
-	State     string   `json:"state"`   // "leader", "follower", "candidate", "shutdown"
-	LeaderID  string   `json:"leader_id,omitempty"`
+	NodeID    string   `json:"node_id"`             // the node that answers
+	State     string   `json:"state"`               // "leader", "follower", "candidate", "shutdown"
+	LeaderID  string   `json:"leader_id,omitempty"` // its node id
 	LeaderAPI string   `json:"leader_api,omitempty"`
 	Term      uint64   `json:"term"`
 	Commit    uint64   `json:"commit"`

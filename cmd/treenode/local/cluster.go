@@ -159,7 +159,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("node %s is not ready: %w", n.ID, reason)
 		case <-n.Exited():
-			return fmt.Errorf("node %s has exited: %s; see %s", n.ID, n.exit(), n.LogPath())
+			return fmt.Errorf("node %s has exited: %s; see %s", n.ID, n.Exit(), n.LogPath())
 		case <-time.After(readyInterval):
 		}
 	}

@@ -139,8 +139,8 @@ func (n *Node) Exited() <-chan struct{} {
 	return n.process.exited
 }
 
-// exit says how the process ended. Call it after Exited.
-func (n *Node) exit() string {
+// Exit says how the process ended. Call it after Exited.
+func (n *Node) Exit() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.process == nil {
