@@ -54,7 +54,7 @@ func (r Ratio) times(n int64) int64 {
 			restHi == halfHi && restLo == halfLo && q&1 == 1:
 			q++
 		}
-		hi, lo = 0, q
+		lo = q
 		exp += over
 	}
 	switch {

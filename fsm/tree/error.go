@@ -76,7 +76,7 @@ func Codes() []Code {
 	var all []Code
 	for c := range codeNames {
 		if codeNames[c] != "" {
-			all = append(all, Code(c)) //nolint:gosec // an index of a small array
+			all = append(all, Code(c))
 		}
 	}
 	return all

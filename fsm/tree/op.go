@@ -328,6 +328,7 @@ func (m ChangeMode) prefix() string {
 		return "add"
 	case Remove:
 		return "remove"
+	case Set:
 	}
 	return "set"
 }

@@ -11,11 +11,17 @@ type populating struct {
 	path   string
 	number uint32 // 0 while it is new and not yet created
 	uuid   UUID
+
+	// The parent in the tree as it will be: one that is given too, or else
+	// the number of one that stays, 0 for a root.
+	parent *populating
+	above  uint32
 }
 
 // apply checks the whole list before it changes anything: who each provider
-// is, that names and parents fit, that there is no loop. Then names, places,
-// and contents follow, and last what is no longer given goes.
+// is, that parents fit, that there is no loop, that what goes is unused, that
+// names fit. Then names, places, and contents follow, and last what is no
+// longer given goes.
 func (o Populate) apply(d *draft) error {
 	if len(o.Providers) == 0 {
 		return invalid("providers", "at least one provider is needed")
@@ -25,8 +31,16 @@ func (o Populate) apply(d *draft) error {
 		return err
 	}
 	doomed := d.doomed(all)
-	if err := d.checkPlaces(all, doomed); err != nil {
+	if err := d.findParents(all, doomed); err != nil {
 		return err
+	}
+	if err := checkLoops(all); err != nil {
+		return err
+	}
+	for _, number := range doomed {
+		if err := d.needUnused("providers", d.record(number)); err != nil {
+			return err
+		}
 	}
 	if err := d.freeNames(all, doomed); err != nil {
 		return err
@@ -90,45 +104,38 @@ func (d *draft) doomed(all []*populating) []uint32 {
 		given[p.number] = true
 	}
 	var doomed []uint32
-	seen := map[uint32]bool{}
+	seen := make(map[uint32]bool, len(all))
 	for _, p := range all {
 		if p.number == 0 {
 			continue
 		}
-		for _, number := range d.subtree(p.number) {
-			if !given[number] && !seen[number] {
-				seen[number] = true
+		d.walk(p.number, func(number uint32) bool {
+			if seen[number] { // and so was what is below
+				return false
+			}
+			seen[number] = true
+			if !given[number] {
 				doomed = append(doomed, number)
 			}
-		}
+			return true
+		})
 	}
 	return doomed
 }
 
-// checkPlaces refuses parents that do not exist or are going, naming every
-// orphan, and loops.
-func (d *draft) checkPlaces(all []*populating, doomed []uint32) error {
+// findParents looks the parents up in the tree as it will be, and refuses
+// those that will not be there, naming every orphan.
+func (d *draft) findParents(all []*populating, doomed []uint32) error {
 	byUUID := make(map[UUID]*populating, len(all))
 	byName := make(map[string]*populating, len(all))
+	// What is in elsewhere is given or goes: its old name and place are void.
+	elsewhere := make(map[uint32]bool, len(all)+len(doomed))
 	for _, p := range all {
 		byUUID[p.uuid], byName[p.given.Name] = p, p
+		elsewhere[p.number] = true
 	}
-	going := make(map[uint32]bool, len(doomed))
 	for _, number := range doomed {
-		going[number] = true
-	}
-	parentOf := func(p *populating) (*populating, *provider) {
-		r := p.given.Parent
-		if given, ok := byUUID[r.UUID]; ok && !r.UUID.IsZero() {
-			return given, nil
-		}
-		if given, ok := byName[r.Name]; ok && r.Name != "" {
-			return given, nil
-		}
-		if old, ok := d.find(r); ok && !going[old.number] {
-			return nil, old
-		}
-		return nil, nil
+		elsewhere[number] = true
 	}
 	var orphans []string
 	var first *populating
@@ -136,7 +143,19 @@ func (d *draft) checkPlaces(all []*populating, doomed []uint32) error {
 		if p.given.Parent.IsZero() {
 			continue
 		}
-		if given, old := parentOf(p); given == nil && old == nil {
+		for _, r := range [...]Ref{ByUUID(p.given.Parent.UUID), ByName(p.given.Parent.Name)} {
+			if given, ok := byUUID[r.UUID]; ok && !r.UUID.IsZero() {
+				p.parent = given
+			} else if given, ok := byName[r.Name]; ok {
+				p.parent = given
+			} else if old, ok := d.find(r); ok && !elsewhere[old.number] {
+				p.above = old.number
+			} else {
+				continue
+			}
+			break
+		}
+		if p.parent == nil && p.above == 0 {
 			orphans = append(orphans, p.given.Name)
 			if first == nil {
 				first = p
@@ -148,45 +167,25 @@ func (d *draft) checkPlaces(all []*populating, doomed []uint32) error {
 		e.Provider = first.given.Name
 		return e
 	}
-	byNumber := make(map[uint32]*populating, len(all))
-	for _, p := range all {
-		byNumber[p.number] = p
-	}
-	// Walk up as the tree will be: given providers by their new parent, others
-	// by the one they have. A walk that meets itself is a loop; one that meets
-	// an earlier walk ends well.
+	return nil
+}
+
+// checkLoops walks up from every provider as the tree will be. A walk that
+// meets itself is a loop; one that meets an earlier walk ends well, and so
+// does one that meets a provider which is not given: nothing above that is
+// given, or else it would be given or go.
+func checkLoops(all []*populating) error {
 	walked := make(map[*populating]int, len(all))
 	for walk, p := range all {
-		at, old := p, (*provider)(nil)
-		for at != nil || old != nil {
-			if at != nil {
-				if before, ok := walked[at]; ok && before == walk {
-					return refuse(CodeLoop, "provider %q would hang below itself", p.given.Name).at(p.path + "parent")
-				} else if ok {
-					break
-				}
-				walked[at] = walk
+		for at := p; at != nil; at = at.parent {
+			before, ok := walked[at]
+			if ok && before == walk {
+				return refuse(CodeLoop, "provider %q would hang below itself", p.given.Name).at(p.path + "parent")
 			}
-			switch {
-			case at != nil && at.given.Parent.IsZero():
-				at, old = nil, nil
-			case at != nil:
-				at, old = parentOf(at)
-			case old.parent == 0:
-				at, old = nil, nil
-			default:
-				number := old.parent
-				if given, ok := byNumber[number]; ok {
-					at, old = given, nil
-				} else {
-					old = d.record(number)
-				}
+			if ok {
+				break
 			}
-			if old != nil {
-				if given, ok := byNumber[old.number]; ok {
-					at, old = given, nil
-				}
-			}
+			walked[at] = walk
 		}
 	}
 	return nil
@@ -263,38 +262,50 @@ func (d *draft) place(all []*populating) error {
 		}
 		p.number = made.number
 	}
-	// First every provider whose parent changes is taken out, then each is
-	// hung in: no intermediate place can be a loop.
-	type change struct{ number, parent uint32 }
-	var changes []change
+	// Roots follow once all hang in place: each is written once, however
+	// deep the tree and whatever the order.
+	var moved []uint32
 	for _, p := range all {
-		parent := uint32(0)
-		if !p.given.Parent.IsZero() {
-			r, err := d.need(p.path+"parent", p.given.Parent)
-			if err != nil {
-				return err
-			}
-			parent = r.number
+		parent := p.above
+		if p.parent != nil {
+			parent = p.parent.number
 		}
-		if d.record(p.number).parent != parent {
-			changes = append(changes, change{p.number, parent})
+		if d.record(p.number).parent == parent {
+			continue
 		}
+		if err := d.hang(d.record(p.number), parent); err != nil {
+			return err
+		}
+		moved = append(moved, p.number)
 	}
-	for _, c := range changes {
-		if d.record(c.number).parent != 0 {
-			if err := d.move(d.record(c.number), &provider{}); err != nil {
-				return err
-			}
-		}
-	}
-	for _, c := range changes {
-		if c.parent != 0 {
-			if err := d.move(d.record(c.number), d.record(c.parent)); err != nil {
-				return err
-			}
+	roots := make(map[uint32]uint32, len(moved))
+	for _, number := range moved {
+		if err := d.setRoots(number, d.rootAbove(number, roots)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// rootAbove climbs to the root of a provider and remembers it for every one on
+// the way.
+func (d *draft) rootAbove(number uint32, roots map[uint32]uint32) uint32 {
+	var path []uint32
+	root, known := roots[number]
+	for !known {
+		path = append(path, number)
+		parent := d.record(number).parent
+		if parent == 0 {
+			root = number
+			break
+		}
+		number = parent
+		root, known = roots[number]
+	}
+	for _, n := range path {
+		roots[n] = root
+	}
+	return root
 }
 
 // fill replaces the parts that are given.

@@ -169,13 +169,8 @@ func (o RemoveProvider) apply(d *draft) error {
 
 // removeProvider removes one provider that has no children any more.
 func (d *draft) removeProvider(field string, p *provider) error {
-	used := false
-	d.claims.ascend(claimKey{provider: p.number}, func(k claimKey) bool {
-		used = k.provider == p.number
-		return false
-	})
-	if used {
-		return refuse(CodeProviderInUse, "provider %s holds allocations", p.name).at(field).about(p)
+	if err := d.needUnused(field, p); err != nil {
+		return err
 	}
 	empty := d.edit(p)
 	if err := d.replaceInventories(p, empty, nil); err != nil {
@@ -204,6 +199,19 @@ func (d *draft) removeProvider(field string, p *provider) error {
 		return err
 	}
 	d.providers.delete(p.number)
+	return nil
+}
+
+// needUnused refuses a provider that holds allocations.
+func (t *tables) needUnused(field string, p *provider) error {
+	used := false
+	t.claims.ascend(claimKey{provider: p.number}, func(k claimKey) bool {
+		used = k.provider == p.number
+		return false
+	})
+	if used {
+		return refuse(CodeProviderInUse, "provider %s holds allocations", p.name).at(field).about(p)
+	}
 	return nil
 }
 
@@ -257,15 +265,7 @@ func (o MoveProvider) apply(d *draft) error {
 // move hangs p below parent (a zero record for none) and lets the roots of its
 // subtree follow. The caller has excluded loops.
 func (d *draft) move(p, parent *provider) error {
-	if err := d.unindex("child", &d.children, p.parent, p.number); err != nil {
-		return err
-	}
-	if err := d.index("child", &d.children, parent.number, p.number); err != nil {
-		return err
-	}
-	next := d.edit(p)
-	next.parent = parent.number
-	if err := d.putProvider("move provider", next); err != nil {
+	if err := d.hang(p, parent.number); err != nil {
 		return err
 	}
 	root := parent.root
@@ -275,19 +275,34 @@ func (d *draft) move(p, parent *provider) error {
 	return d.setRoots(p.number, root)
 }
 
-// setRoots gives every provider of the subtree its root.
+// hang puts p below parent (0 for none) and leaves its root to setRoots.
+func (d *draft) hang(p *provider, parent uint32) error {
+	if err := d.unindex("child", &d.children, p.parent, p.number); err != nil {
+		return err
+	}
+	if err := d.index("child", &d.children, parent, p.number); err != nil {
+		return err
+	}
+	next := d.edit(p)
+	next.parent = parent
+	return d.putProvider("move provider", next)
+}
+
+// setRoots gives every provider of the subtree its root. It does not look
+// below those that have it.
 func (d *draft) setRoots(top, root uint32) error {
-	if d.record(top).root == root {
-		return nil
-	}
-	for _, number := range d.subtree(top) {
-		next := d.edit(d.record(number))
-		next.root = root
-		if err := d.putProvider("set root", next); err != nil {
-			return err
+	var err error
+	d.walk(top, func(number uint32) bool {
+		p := d.record(number)
+		if err != nil || p.root == root {
+			return false
 		}
-	}
-	return nil
+		next := d.edit(p)
+		next.root = root
+		err = d.putProvider("set root", next)
+		return err == nil
+	})
+	return err
 }
 
 // recordOrNone is the record with that number, or a zero record for 0.
@@ -301,13 +316,24 @@ func (t *tables) recordOrNone(number uint32) *provider {
 // subtree returns the numbers of a provider and all its descendants, parents
 // before children, siblings in order of creation.
 func (t *tables) subtree(top uint32) []uint32 {
-	found := []uint32{top}
+	var found []uint32
+	t.walk(top, func(number uint32) bool {
+		found = append(found, number)
+		return true
+	})
+	return found
+}
+
+// walk calls f for a provider and its descendants, in the order of subtree.
+// Where f returns false it leaves out what is below. f must not change the
+// index of children.
+func (t *tables) walk(top uint32, f func(uint32) bool) {
 	stack := []uint32{top}
-	for first := true; len(stack) > 0; first = false {
+	for len(stack) > 0 {
 		number := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if !first {
-			found = append(found, number)
+		if !f(number) {
+			continue
 		}
 		mark := len(stack)
 		seconds(&t.children, number, func(child uint32) bool {
@@ -316,5 +342,4 @@ func (t *tables) subtree(top uint32) []uint32 {
 		})
 		slices.Reverse(stack[mark:])
 	}
-	return found
 }

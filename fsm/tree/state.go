@@ -196,6 +196,10 @@ func (s *State) holds(c Precondition) (Conflict, bool) {
 		}
 		conflict.Have = held.generation
 		return conflict, held.generation == c.Value
+	case ProviderGeneration, ProviderAbsent, ProviderParent:
+	default: // what nobody knows does not hold
+		conflict.Structural = true
+		return conflict, false
 	}
 	p, ok := s.find(c.Provider)
 	conflict.Provider = c.Provider.String()

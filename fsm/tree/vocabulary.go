@@ -20,8 +20,8 @@ type vocabulary struct {
 func newVocabulary(standard []string) vocabulary {
 	v := vocabulary{byNumber: newTable[uint32, term](), byName: newTable[string, uint32](), next: firstCustom}
 	for i, name := range standard {
-		v.byNumber.set(uint32(i), term{name: name}) //nolint:gosec // a short list
-		v.byName.set(name, uint32(i))               //nolint:gosec // a short list
+		v.byNumber.set(uint32(i), term{name: name})
+		v.byName.set(name, uint32(i))
 	}
 	return v
 }
