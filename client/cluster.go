@@ -1,0 +1,64 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/treenode/treenode/transport/wire"
+)
+
+// Digest returns the SHA-256 of the state as the node asked has it. Nodes that
+// have applied the same index have the same; WithEndpoint chooses the node.
+func (c *Client) Digest(ctx context.Context) (wire.Digest, error) {
+	var answer wire.Digest
+	err := c.get(ctx, path("digest"), nil, &answer)
+	return answer, err
+}
+
+// Cluster returns what the node asked knows of the cluster, without asking
+// others: Members is empty.
+func (c *Client) Cluster(ctx context.Context) (wire.Cluster, error) {
+	return c.cluster(ctx, nil)
+}
+
+// Members is Cluster with all members, each asked for how it is.
+func (c *Client) Members(ctx context.Context) (wire.Cluster, error) {
+	return c.cluster(ctx, url.Values{"members": {"true"}})
+}
+
+func (c *Client) cluster(ctx context.Context, q url.Values) (wire.Cluster, error) {
+	var answer wire.Cluster
+	err := c.send(ctx, request{effect: reads, method: http.MethodGet, path: path("cluster"), query: q}, &answer)
+	return answer, err
+}
+
+// AddMember takes a node into the cluster. An error of kind unknown has no
+// request id: Members shows what happened.
+func (c *Client) AddMember(ctx context.Context, m wire.AddMember) error {
+	return c.administer(ctx, http.MethodPost, path("cluster", "members"), m)
+}
+
+// RemoveMember removes a node, by its node id or Raft id, from the cluster. An
+// error of kind unknown has no request id: Members shows what happened.
+func (c *Client) RemoveMember(ctx context.Context, id string) error {
+	if err := need("id", id); err != nil {
+		return err
+	}
+	return c.administer(ctx, http.MethodDelete, path("cluster", "members", id), nil)
+}
+
+// TransferLeadership hands leadership to a member, or to the most caught-up
+// voter where to is empty. An error of kind unknown has no request id: Cluster
+// shows who leads.
+func (c *Client) TransferLeadership(ctx context.Context, to string) error {
+	return c.administer(ctx, http.MethodPost, path("cluster", "transfer"), wire.Transfer{To: to})
+}
+
+func (c *Client) administer(ctx context.Context, method, route string, body any) error {
+	b, err := encode(body)
+	if err != nil {
+		return err
+	}
+	return c.send(ctx, request{effect: varies, method: method, path: route, body: b}, nil)
+}
