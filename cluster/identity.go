@@ -49,7 +49,7 @@ func openDataDir(dir, nodeID string) (identity, error) {
 		return identity{}, fail(CodeInvalid, err, "data directory %s can't be made", dir)
 	}
 	path := filepath.Join(dir, identityFile)
-	b, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	b, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return newIdentity(dir, nodeID)
@@ -103,7 +103,7 @@ func (id identity) save(dir string) error {
 }
 
 func replaceFile(path string, content []byte) (err error) {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own directory
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error)
 			retriable = true
 		case CodeStopping:
 			retriable = n.usable() == nil // it was the leader that stopped
+		default: // certain, and no other try would change it
 		}
 		if retriable && ctx.Err() == nil {
 			pause(ctx, changed)

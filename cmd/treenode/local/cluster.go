@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 func loadPorts(o Options) ([]int, error) {
 	path := filepath.Join(o.Dir, portsFile)
-	b, err := os.ReadFile(path) //nolint:gosec // the caller's directory
+	b, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return newPorts(o, path)
@@ -95,8 +96,12 @@ func newPorts(o Options, path string) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		ports[i] = l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener
-		defer l.Close()                         //nolint:errcheck,gocritic // held until all are chosen
+		defer func() { _ = l.Close() }() // held until all are chosen
+		addr, err := netip.ParseAddrPort(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		ports[i] = int(addr.Port())
 	}
 	b, err := json.Marshal(ports)
 	if err != nil {

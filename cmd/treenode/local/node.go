@@ -91,7 +91,7 @@ func (n *Node) prefixed(to io.Writer) io.Writer {
 	go func() {
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
-			fmt.Fprintf(to, "%s  %s\n", n.ID, lines.Text()) //nolint:errcheck // a terminal that is gone
+			fmt.Fprintf(to, "%s  %s\n", n.ID, lines.Text())
 		}
 		_, _ = io.Copy(io.Discard, r) // an overlong line: keep the process going
 	}()

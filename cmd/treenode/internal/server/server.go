@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/transport/api"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -79,7 +80,7 @@ func Start(c Config) (*Server, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	s.http = &http.Server{
-		Handler:        handler(s.node, c),
+		Handler:        api.New(s.node, api.Config{RequestTimeout: c.RequestTimeout, Logger: c.Logger.Named("api")}),
 		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),
