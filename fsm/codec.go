@@ -10,7 +10,9 @@ import (
 
 // codec reads or writes a fixed sequence of fields. The same walk serves both
 // directions, so that what is written can always be read: a field method reads
-// into its argument when decoding, and appends it when encoding.
+// into its argument when decoding, and appends it when encoding. Encoding never
+// writes to its argument: it may be part of a published state, or of a command
+// that another goroutine encodes too.
 //
 // Unsigned numbers are LEB128 varints in their shortest form, signed ones are
 // zig-zag varints (both as in encoding/binary), strings have their length
@@ -38,8 +40,11 @@ func (c *codec) uint64(v *uint64) {
 	}
 	x, n := binary.Uvarint(c.buf)
 	switch {
-	case n <= 0:
+	case n == 0:
 		c.fail(errTruncated)
+		return
+	case n < 0:
+		c.fail(errors.New("a number is wider than 64 bits"))
 		return
 	case n > 1 && c.buf[n-1] == 0:
 		c.fail(errors.New("a number is not in its shortest form"))
@@ -51,23 +56,47 @@ func (c *codec) uint64(v *uint64) {
 func (c *codec) int64(v *int64) {
 	u := uint64(*v)<<1 ^ uint64(*v>>63) //nolint:gosec // zig-zag
 	c.uint64(&u)
-	*v = int64(u>>1) ^ -int64(u&1) //nolint:gosec // zig-zag
+	if c.decoding {
+		*v = int64(u>>1) ^ -int64(u&1) //nolint:gosec // zig-zag
+	}
 }
 
 func (c *codec) time(v *tree.Time) {
 	x := int64(*v)
 	c.int64(&x)
-	*v = tree.Time(x)
+	if c.decoding {
+		*v = tree.Time(x)
+	}
+}
+
+func (c *codec) int(v *int) {
+	x := int64(*v)
+	c.int64(&x)
+	if c.decoding {
+		*v = int(x)
+	}
 }
 
 func (c *codec) uint32(v *uint32) {
 	x := uint64(*v)
 	c.uint64(&x)
-	if x > 1<<32-1 {
+	switch {
+	case x > 1<<32-1:
 		c.fail(errors.New("a number is wider than 32 bits"))
-		return
+	case c.decoding:
+		*v = uint32(x)
 	}
-	*v = uint32(x)
+}
+
+func (c *codec) uint16(v *uint16) {
+	x := uint64(*v)
+	c.uint64(&x)
+	switch {
+	case x > 1<<16-1:
+		c.fail(errors.New("a number is wider than 16 bits"))
+	case c.decoding:
+		*v = uint16(x)
+	}
 }
 
 func (c *codec) uint8(v *uint8) {
@@ -96,7 +125,9 @@ func (c *codec) bool(v *bool) {
 		x = 1
 	}
 	c.enum(&x, 2)
-	*v = x == 1
+	if c.decoding {
+		*v = x == 1
+	}
 }
 
 func (c *codec) bytes(v *[]byte) {
@@ -114,7 +145,13 @@ func (c *codec) bytes(v *[]byte) {
 }
 
 func (c *codec) string(v *string) {
-	b := []byte(*v)
+	if !c.decoding {
+		n := uint64(len(*v))
+		c.uint64(&n)
+		c.buf = append(c.buf, *v...)
+		return
+	}
+	var b []byte
 	c.bytes(&b)
 	*v = string(b)
 }
@@ -139,6 +176,10 @@ func (c *codec) ref(v *tree.Ref) {
 	c.string(&v.Name)
 }
 
+// listRoom is for how many elements a list is given room before any is read.
+// Elements are far larger in memory than the byte each takes at least.
+const listRoom = 64
+
 // list walks a list. Every element takes at least a byte, so a count over what
 // is left is refused before anything is allocated for it.
 func list[T any](c *codec, v *[]T, element func(*codec, *T)) {
@@ -154,10 +195,13 @@ func list[T any](c *codec, v *[]T, element func(*codec, *T)) {
 		}
 		*v = nil
 		if n > 0 {
-			*v = make([]T, n)
+			*v = make([]T, 0, min(n, listRoom))
 		}
 	}
-	for i := range *v {
+	for i := range int(n) { //nolint:gosec // a length
+		if c.decoding {
+			*v = append(*v, *new(T))
+		}
 		element(c, &(*v)[i])
 		if c.err != nil {
 			return

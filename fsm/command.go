@@ -94,20 +94,14 @@ func (c *codec) outcome(e *tree.Effect, refused **tree.Error) {
 		*refused = &tree.Error{}
 	}
 	r := *refused
-	code := uint32(r.Code)
-	c.uint32(&code)
-	r.Code = tree.Code(code) //nolint:gosec // written from one
+	c.uint16((*uint16)(&r.Code))
 	c.string(&r.Message)
-	op := int64(r.Op)
-	c.int64(&op)
-	r.Op = int(op)
+	c.int(&r.Op)
 	c.string(&r.Field)
 	c.string(&r.Provider)
 	c.string(&r.Consumer)
 	list(c, &r.Conflicts, func(c *codec, v *tree.Conflict) {
-		i := int64(v.Precondition)
-		c.int64(&i)
-		v.Precondition = int(i)
+		c.int(&v.Precondition)
 		c.string(&v.Provider)
 		c.string(&v.Consumer)
 		c.uint64(&v.Want)

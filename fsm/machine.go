@@ -80,10 +80,7 @@ func (v *View) execute(command []byte, hook tree.StepHook) (Result, error) {
 		return Result{Index: v.Index, Revision: v.Tree.Revision(), Refused: refused}, nil
 	}
 	if replay {
-		r := Result{Index: known.index, Revision: known.revision, Replayed: true}
-		c := &codec{buf: known.outcome, decoding: true}
-		c.outcome(&r.Effect, &r.Refused)
-		return r, c.end()
+		return known.result()
 	}
 	r := Result{Index: v.Index}
 	next, effect, err := v.Tree.Apply(v.logTime, cmd.Txn, hook)

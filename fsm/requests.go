@@ -30,6 +30,14 @@ type answer struct {
 	outcome  []byte
 }
 
+// result is the answer as it is given again.
+func (a answer) result() (Result, error) {
+	r := Result{Index: a.index, Revision: a.revision, Replayed: true}
+	c := &codec{buf: a.outcome, decoding: true}
+	c.outcome(&r.Effect, &r.Refused)
+	return r, c.end()
+}
+
 // requests remembers the answers of executed request ids.
 //
 // Ids carry their caller's time and are forgotten in their order, the order of

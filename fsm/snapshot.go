@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -28,8 +29,10 @@ const (
 	recordAnswer   = 6
 	recordFooter   = 7
 
-	// recordBytesMax bounds one record, before it is allocated for.
-	recordBytesMax = 16 << 20
+	// recordRoom is how much of a record is read at a time, so that a damaged
+	// length allocates no more than is there. Records have no limit: a
+	// provider may have any number of devices.
+	recordRoom = 1 << 20
 )
 
 // ErrSnapshot is wrapped by every error about a snapshot's content.
@@ -75,6 +78,11 @@ func (c *codec) provider(p *tree.ProviderRecord) {
 	list(c, &p.Inventories, func(c *codec, i *tree.InventoryRecord) {
 		c.uint32(&i.Class)
 		c.inventoryFields(&i.Inventory)
+		for _, v := range [...]int64{i.Total, i.Reserved, i.MinUnit, i.MaxUnit, i.StepSize} {
+			if v != int64(int32(v)) { //nolint:gosec // that is the question
+				c.fail(fmt.Errorf("inventory of class %d: %d is no amount", i.Class, v))
+			}
+		}
 		c.int64(&i.Used)
 	})
 	list(c, &p.Traits, (*codec).uint32)
@@ -214,6 +222,9 @@ type recordReader struct {
 	sum  hash.Hash
 	kind uint8
 	body []byte
+
+	keyKind uint8 // the kind that key is of
+	key     []byte
 }
 
 func (r *recordReader) snapshot() (*View, error) {
@@ -277,6 +288,9 @@ func (r *recordReader) add(b *tree.Builder, v *View) error {
 		if err := decode(r, r.kind, &t, (*codec).term); err != nil {
 			return err
 		}
+		if err := r.rising(binary.BigEndian.AppendUint32(nil, t.Number)); err != nil {
+			return err
+		}
 		if r.kind == recordClass {
 			b.AddClass(t)
 		} else {
@@ -287,10 +301,16 @@ func (r *recordReader) add(b *tree.Builder, v *View) error {
 		if err := decode(r, r.kind, &p, (*codec).provider); err != nil {
 			return err
 		}
+		if err := r.rising(binary.BigEndian.AppendUint32(nil, p.Number)); err != nil {
+			return err
+		}
 		b.AddProvider(p)
 	case recordConsumer:
 		var c tree.ConsumerRecord
 		if err := decode(r, r.kind, &c, (*codec).consumer); err != nil {
+			return err
+		}
+		if err := r.rising(c.UUID[:]); err != nil {
 			return err
 		}
 		b.AddConsumer(c)
@@ -299,12 +319,30 @@ func (r *recordReader) add(b *tree.Builder, v *View) error {
 		if err := decode(r, r.kind, &a, (*codec).answer); err != nil {
 			return err
 		}
+		if err := r.rising(a.id[:]); err != nil {
+			return err
+		}
+		if bytes.Compare(a.id[:], v.requests.floor[:]) <= 0 {
+			return fmt.Errorf("request id %s is remembered, but all up to %s are forgotten", a.id, v.requests.floor)
+		}
+		if _, err := a.result(); err != nil {
+			return fmt.Errorf("answer to %s: %w", a.id, err)
+		}
 		a.outcome = append([]byte(nil), a.outcome...)
 		v.requests.byID.Set(a)
 		v.requests.bytes += len(a.outcome) + answerOverhead
 	default:
 		return fmt.Errorf("unknown record kind %d", r.kind)
 	}
+	return nil
+}
+
+// rising refuses a record that is not behind the one before it, by key.
+func (r *recordReader) rising(key []byte) error {
+	if r.keyKind == r.kind && bytes.Compare(key, r.key) <= 0 {
+		return fmt.Errorf("record kind %d: key %x after %x", r.kind, key, r.key)
+	}
+	r.keyKind, r.key = r.kind, append(r.key[:0], key...)
 	return nil
 }
 
@@ -323,27 +361,37 @@ func (r *recordReader) next() error {
 		return err
 	}
 	r.kind = b[0]
-	var size uint64
-	for shift := 0; ; shift += 7 {
-		if err := r.read(b[:]); err != nil {
+	size, err := r.size()
+	if err != nil {
+		return err
+	}
+	r.body = r.body[:0]
+	for size > 0 {
+		n, have := min(size, recordRoom), len(r.body)
+		r.body = append(r.body, make([]byte, n)...)
+		if err := r.read(r.body[have:]); err != nil {
 			return err
 		}
-		size |= uint64(b[0]&0x7f) << shift
-		if b[0] < 0x80 {
-			break
+		size -= n
+	}
+	return nil
+}
+
+// size reads a record's length, a varint.
+func (r *recordReader) size() (uint64, error) {
+	var b [binary.MaxVarintLen64]byte
+	for n := range b {
+		if err := r.read(b[n : n+1]); err != nil {
+			return 0, err
 		}
-		if shift > 28 {
-			return errors.New("a record's length is too long")
+		if b[n] < 0x80 {
+			var size uint64
+			c := &codec{buf: b[:n+1], decoding: true}
+			c.uint64(&size)
+			return size, c.end()
 		}
 	}
-	if size > recordBytesMax {
-		return fmt.Errorf("a record of %d bytes is over the limit", size)
-	}
-	if uint64(cap(r.body)) < size {
-		r.body = make([]byte, size)
-	}
-	r.body = r.body[:size]
-	return r.read(r.body)
+	return 0, errors.New("a record's length is wider than 64 bits")
 }
 
 func decode[T any](r *recordReader, kind uint8, v *T, fields func(*codec, *T)) error {
