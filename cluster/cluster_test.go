@@ -345,7 +345,7 @@ func TestStrangers(t *testing.T) {
 	nodes := start(t, 1, nil)
 	other := start(t, 1, nil)
 	t.Run("a peer of another cluster", func(t *testing.T) {
-		err := nodes[0].AddMember(t.Context(), other[0].Status().RaftID, other[0].addr)
+		err := nodes[0].AddMember(t.Context(), other[0].Status().RaftID, other[0].addr, true)
 		expectCode(t, err, cluster.CodeInvalid)
 		if !strings.Contains(err.Error(), other[0].Status().ClusterID) {
 			t.Errorf("the error does not name the other cluster: %v", err)

@@ -104,7 +104,7 @@ func (n *Node) joinAt(ctx context.Context, p hello) string {
 	if err := n.enter(p.ClusterID, ""); err != nil {
 		return err.Error()
 	}
-	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr()}); err != nil {
+	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr(), n.config.NonVoter}); err != nil {
 		return "asked to join: " + err.Error()
 	}
 	return "joining; waiting for the leader"

@@ -75,8 +75,11 @@ func (n *Node) greet(ctx context.Context, addr string) (hello, error) {
 // cluster, as a non-voter that is promoted once it has caught up. Adding a
 // member again changes nothing. A server of the same node id whose directory
 // is gone, so that the new one answers at its address, is replaced.
-func (n *Node) AddMember(ctx context.Context, raftID, peer string) error {
-	if done, err := n.atLeader(ctx, VerbJoin, join{raftID, peer}); done {
+//
+// Whether a member is ever promoted is its own setting (Config.NonVoter);
+// voter false refuses one that is not set to stay a non-voter.
+func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) error {
+	if done, err := n.atLeader(ctx, VerbJoin, join{raftID, peer, !voter}); done {
 		return err
 	}
 	n.changing.Lock()
@@ -90,6 +93,8 @@ func (n *Node) AddMember(ctx context.Context, raftID, peer string) error {
 		return fail(CodeInvalid, err, "server %s can't be reached at %s", raftID, peer)
 	case h.RaftID != raftID:
 		return fail(CodeInvalid, nil, "server %s answers at %s, not %s", h.RaftID, peer, raftID)
+	case !voter && !h.NonVoter:
+		return fail(CodeInvalid, nil, "server %s would become a voter; start it as a non-voter", raftID)
 	}
 	servers, err := n.servers()
 	if err != nil {
@@ -175,10 +180,35 @@ func (n *Node) TransferLeadership(ctx context.Context, id string) error {
 		}
 		future = n.raft.LeadershipTransferToServer(s.ID, s.Address)
 	}
-	if err := future.Error(); err != nil {
+	if err := n.awaitTransfer(ctx, future); err != nil {
 		return fail(CodeBusy, err, "leadership was not handed over")
 	}
 	return nil
+}
+
+// awaitTransfer waits for a hand-over of leadership. One that hangs leaves the
+// leader refusing everything and leading all the same (hashicorp/raft issue
+// 696); past twice the election time-out only an end of the node helps.
+func (n *Node) awaitTransfer(ctx context.Context, future raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- future.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		go func() {
+			select {
+			case <-done:
+			case <-n.stopped:
+			case <-time.After(2 * n.config.Timing.Election):
+				n.stop(errTransferHangs)
+			}
+		}()
+		return ctx.Err()
+	case <-time.After(2*n.config.Timing.Election + time.Second):
+		n.stop(errTransferHangs)
+		return errTransferHangs
+	}
 }
 
 func (n *Node) administer(ctx context.Context, a admin) error {

@@ -28,6 +28,8 @@ const logCacheEntries = 1024
 var (
 	errRemoved = errors.New("this node was removed from the cluster")
 	errClosed  = errors.New("the node was closed")
+
+	errTransferHangs = errors.New("a hand-over of leadership hangs")
 )
 
 // Node is one node of a cluster. All methods may be called concurrently.
@@ -366,14 +368,7 @@ func (n *Node) HandOver(ctx context.Context) error {
 	if alone {
 		return nil
 	}
-	done := make(chan error, 1)
-	go func() { done <- n.raft.LeadershipTransfer().Error() }()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	return wrap("hand leadership over", err)
+	return wrap("hand leadership over", n.awaitTransfer(ctx, n.raft.LeadershipTransfer()))
 }
 
 // Close stops the node: commands under way are answered, those that were not

@@ -35,8 +35,9 @@ type pledge struct {
 
 // join asks to be taken in.
 type join struct {
-	RaftID string `json:"raft_id"`
-	Peer   string `json:"peer"`
+	RaftID   string `json:"raft_id"`
+	Peer     string `json:"peer"`
+	NonVoter bool   `json:"nonvoter"`
 }
 
 // admin is a membership operation for the leader.
@@ -81,7 +82,7 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 	case VerbPledge:
 		return handle(body, func(p pledge) error { return n.takePledge(p) })
 	case VerbJoin:
-		return handle(body, func(j join) error { return n.AddMember(ctx, j.RaftID, j.Peer) })
+		return handle(body, func(j join) error { return n.AddMember(ctx, j.RaftID, j.Peer, !j.NonVoter) })
 	case VerbAdmin:
 		return handle(body, func(a admin) error { return n.administer(ctx, a) })
 	}
