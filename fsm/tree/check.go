@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -10,7 +11,9 @@ import (
 // over everything. A non-nil error means a bug or corruption.
 func (s *State) Check() error {
 	for _, check := range []func() error{
-		s.checkVocabularies, s.checkProviders, s.checkParents, s.checkConsumers, s.checkIndexSizes,
+		// The walk of checkParents ends for sure only in an index without
+		// surplus entries.
+		s.checkVocabularies, s.checkProviders, s.checkIndexSizes, s.checkParents, s.checkConsumers,
 	} {
 		if err := check(); err != nil {
 			return fmt.Errorf("state invariant: %w", err)
@@ -25,9 +28,14 @@ func (s *State) checkVocabularies() error {
 		if v.byNumber.len() != v.byName.len() {
 			return fmt.Errorf("%d %s numbers but %d names", v.byNumber.len(), name, v.byName.len())
 		}
+		if v.next < firstCustom {
+			return fmt.Errorf("next %s number %d is one of a standard name", name, v.next)
+		}
 		var err error
 		v.byNumber.ascend(0, func(n uint32, t term) bool {
-			if back, ok := v.byName.get(t.name); !ok || back != n {
+			if t.name == "" {
+				err = fmt.Errorf("%s %d has no name", name, n)
+			} else if back, ok := v.byName.get(t.name); !ok || back != n {
 				err = fmt.Errorf("%s %d is not found by its name %q", name, n, t.name)
 			} else if n >= v.next && n >= firstCustom {
 				err = fmt.Errorf("%s %d is not below the next number %d", name, n, v.next)
@@ -60,6 +68,9 @@ func (s *State) checkProvider(n uint32, p *provider) error {
 	}
 	if err := checkName("name", p.name); err != nil {
 		return fail("%v", err)
+	}
+	if p.uuid.IsZero() {
+		return fail("has no UUID")
 	}
 	if k, ok := s.byUUID.get(uuidKey{uuid: p.uuid}); !ok || k.number != n {
 		return fail("is not found by its UUID")
@@ -111,6 +122,9 @@ func (s *State) checkProvider(n uint32, p *provider) error {
 		}
 	}
 	for i, a := range p.aggregates {
+		if a.IsZero() {
+			return fail("is in the zero aggregate")
+		}
 		if i > 0 && compareUUID(p.aggregates[i-1], a) >= 0 {
 			return fail("has aggregates out of order")
 		}
@@ -155,11 +169,16 @@ func (s *State) checkConsumers() error {
 	used := make(map[key]int64)
 	claims := 0
 	var err error
+	var held []pair // provider, class
 	s.consumers.ascend(&consumer{}, func(c *consumer) bool {
+		if c.uuid.IsZero() {
+			err = errors.New("a consumer has no UUID")
+			return false
+		}
 		if len(c.allocations) == 0 {
 			err = fmt.Errorf("consumer %s holds nothing", c.uuid)
 		}
-		var providers []uint32
+		held = held[:0]
 		for _, a := range c.allocations {
 			if a.amount < 1 || a.amount > amountMax {
 				err = fmt.Errorf("consumer %s holds %d of class %d", c.uuid, a.amount, a.class)
@@ -168,10 +187,17 @@ func (s *State) checkConsumers() error {
 				err = fmt.Errorf("consumer %s is not indexed by provider %d", c.uuid, a.provider)
 			}
 			used[key{a.provider, a.class}] += a.amount
-			providers = append(providers, a.provider)
+			held = append(held, pairOf(a.provider, a.class))
 		}
-		slices.Sort(providers)
-		claims += len(slices.Compact(providers))
+		slices.Sort(held)
+		for i, h := range held {
+			if i > 0 && held[i-1] == h {
+				err = fmt.Errorf("consumer %s holds class %d of provider %d twice", c.uuid, h.second(), h.first())
+			}
+			if i == 0 || held[i-1].first() != h.first() {
+				claims++
+			}
+		}
 		return err == nil
 	})
 	if err != nil {

@@ -1,6 +1,9 @@
 package tree
 
-import "iter"
+import (
+	"fmt"
+	"iter"
+)
 
 // The records below are the canonical content of a state: what snapshots and
 // digests are made of, in a fixed order, indexes left out. Package fsm gives
@@ -122,23 +125,37 @@ func (s *State) ConsumerRecords() iter.Seq[ConsumerRecord] {
 
 // Builder makes a state from records, as a snapshot has them. Add records in
 // the order of the methods of State: classes, traits, providers, consumers.
-type Builder struct{ s *State }
+type Builder struct {
+	s   *State
+	err error // the first record that can't be kept as it is
+}
 
 // NewBuilder starts a state.
 func NewBuilder(m Meta) *Builder {
 	t := newTables()
 	t.classes, t.traits = newVocabulary(nil), newVocabulary(nil)
 	t.nextProvider, t.classes.next, t.traits.next = m.NextProvider, m.NextClass, m.NextTrait
-	return &Builder{&State{tables: t, revision: m.Revision}}
+	return &Builder{s: &State{tables: t, revision: m.Revision}}
 }
 
 // AddClass adds a resource class.
-func (b *Builder) AddClass(r TermRecord) { b.s.classes.add(r) }
+func (b *Builder) AddClass(r TermRecord) { b.addTerm("class", &b.s.classes, r) }
 
 // AddTrait adds a trait.
-func (b *Builder) AddTrait(r TermRecord) { b.s.traits.add(r) }
+func (b *Builder) AddTrait(r TermRecord) { b.addTerm("trait", &b.s.traits, r) }
 
-func (v *vocabulary) add(r TermRecord) {
+// fail keeps the first error for Build.
+func (b *Builder) fail(format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf("state records: "+format, args...)
+	}
+}
+
+func (b *Builder) addTerm(kind string, v *vocabulary, r TermRecord) {
+	_, number := v.byNumber.get(r.Number)
+	if _, name := v.byName.get(r.Name); number || name {
+		b.fail("%s %d (%s) is there twice", kind, r.Number, r.Name)
+	}
 	v.byNumber.set(r.Number, term{r.Name, r.Created, r.Updated})
 	v.byName.set(r.Name, r.Number)
 }
@@ -146,6 +163,9 @@ func (v *vocabulary) add(r TermRecord) {
 // AddProvider adds a provider. The record's slices are copied.
 func (b *Builder) AddProvider(r ProviderRecord) {
 	s := b.s
+	if _, ok := s.providers.get(r.Number); ok {
+		b.fail("provider %d is there twice", r.Number)
+	}
 	p := &provider{
 		number: r.Number, parent: r.Parent, root: r.Root, uuid: r.UUID, name: r.Name,
 		generation: r.Generation, created: r.Created, updated: r.Updated,
@@ -156,11 +176,14 @@ func (b *Builder) AddProvider(r ProviderRecord) {
 		p.inventories = make([]inventory, len(r.Inventories))
 	}
 	for i, inv := range r.Inventories {
+		if err := inv.check("inventory"); err != nil {
+			b.fail("provider %d has inventory of class %d: %w", r.Number, inv.Class, err)
+		}
 		p.inventories[i] = inventory{
 			class: inv.Class,
-			total: int32(inv.Total), reserved: int32(inv.Reserved), //nolint:gosec // Check compares with the limits
-			minUnit: int32(inv.MinUnit), maxUnit: int32(inv.MaxUnit), //nolint:gosec // Check compares with the limits
-			stepSize: int32(inv.StepSize), ratio: inv.Ratio, used: inv.Used, //nolint:gosec // Check compares with the limits
+			total: int32(inv.Total), reserved: int32(inv.Reserved), //nolint:gosec // checked above
+			minUnit: int32(inv.MinUnit), maxUnit: int32(inv.MaxUnit), //nolint:gosec // checked above
+			stepSize: int32(inv.StepSize), ratio: inv.Ratio, used: inv.Used, //nolint:gosec // checked above
 		}
 		s.byClass.set(pairOf(inv.Class, r.Number), struct{}{})
 	}
@@ -185,6 +208,9 @@ func (b *Builder) AddProvider(r ProviderRecord) {
 
 // AddConsumer adds a consumer. The record's slices are copied.
 func (b *Builder) AddConsumer(r ConsumerRecord) {
+	if _, ok := b.s.consumer(r.UUID); ok {
+		b.fail("consumer %s is there twice", r.UUID)
+	}
 	c := &consumer{
 		uuid: r.UUID, project: r.Project, user: r.User, kind: r.Type,
 		generation: r.Generation, created: r.Created, updated: r.Updated,
@@ -197,9 +223,12 @@ func (b *Builder) AddConsumer(r ConsumerRecord) {
 	b.s.consumers.put(c)
 }
 
-// Build returns the state after checking every invariant. The builder must not
-// be used again.
+// Build returns the state after checking every record and every invariant. The
+// builder must not be used again.
 func (b *Builder) Build() (*State, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
 	b.s.disown()
 	if err := b.s.Check(); err != nil {
 		return nil, err
