@@ -51,6 +51,9 @@ var opPath = regexp.MustCompile(`^ops\[\d+\]\.[a-z_]+\.?`)
 // bare rewrites a transaction's path for a route whose body is the operation.
 func bare(e *wire.Error) *wire.Error {
 	e.Field = opPath.ReplaceAllString(e.Field, "")
+	if e.Code == wire.CodeConflict {
+		e.Field = "generation" // the one precondition that such a body can have
+	}
 	e.Op = nil
 	return e
 }
