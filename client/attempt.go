@@ -278,6 +278,14 @@ func (c *Client) observeAnswer(h http.Header, answer any) {
 		c.observe(a.Index)
 	case *wire.Consumers:
 		c.observe(a.Index)
+	case *wire.InventoriesAnswer:
+		c.observe(a.Index)
+	case *wire.TraitsAnswer:
+		c.observe(a.Index)
+	case *wire.AggregatesAnswer:
+		c.observe(a.Index)
+	case *wire.ResourcesAnswer:
+		c.observe(a.Index)
 	case *wire.ConsumerAnswer:
 		c.observe(a.Index)
 	case *wire.Names:

@@ -55,7 +55,7 @@ func New(endpoints []string, opts ...Option) (*Client, error) {
 	for i, s := range endpoints {
 		u, err := parseEndpoint(s, c.scheme())
 		if err != nil {
-			err.Wire.Field = indexed("endpoints", i)
+			err.Field = indexed("endpoints", i)
 			return nil, err
 		}
 		urls[i] = u

@@ -81,11 +81,11 @@ func (t *Tree) settle(ctx context.Context, p *pending) (wire.Result, error) {
 	}
 	// This call may say that it did nothing, but the earlier one still may have.
 	if e, ok := errors.AsType[*Error](err); ok && !e.IsUnknown() {
-		said := *e.Wire
+		said := *e.WireError
 		said.Kind, said.Code, said.RequestID = wire.Unknown, wire.CodeOutcomeUnknown, p.requestID
 		said.Message = "an earlier commit may have been executed, and this one could not find out: " + said.Message
 		unknown := *e
-		unknown.Wire = &said
+		unknown.WireError = &said
 		return wire.Result{}, &unknown
 	}
 	return wire.Result{}, err

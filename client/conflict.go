@@ -117,12 +117,12 @@ func (d *differ) guardPlace(add func(guard, wire.Precondition), old *record) {
 // explain turns a conflict into a *ConflictError; other errors stay.
 func (p *plan) explain(err error) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Code() != wire.CodeConflict {
+	if !ok || e.Code != wire.CodeConflict {
 		return err
 	}
 	found := &ConflictError{err: e}
 	at := map[string]int{} // index in found.Conflicts by UUID
-	for _, c := range e.Wire.Conflicts {
+	for _, c := range e.Conflicts {
 		if c.Precondition < 0 || c.Precondition >= len(p.guards) {
 			return err // not an answer to these preconditions
 		}

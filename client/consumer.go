@@ -45,12 +45,34 @@ func (c *Client) AllocationsPage(ctx context.Context, provider string, limit int
 	return answer, err
 }
 
-// PutConsumer replaces the allocations of one consumer.
-func (c *Client) PutConsumer(ctx context.Context, claim wire.ConsumerClaim) (wire.Result, error) {
-	if err := need("uuid", claim.UUID); err != nil {
+// Consumers goes through all consumers by UUID, page by page. It ends after
+// the first error.
+func (c *Client) Consumers(ctx context.Context) iter.Seq2[wire.Consumer, error] {
+	return pages(func(after string) ([]wire.Consumer, string, error) {
+		page, err := c.ConsumersPage(ctx, 0, after)
+		return page.Consumers, page.Next, err
+	})
+}
+
+// ConsumersPage returns one page of Consumers: at most limit (0: as many as
+// the server gives), from the one after "after" on.
+func (c *Client) ConsumersPage(ctx context.Context, limit int, after string) (wire.Consumers, error) {
+	var answer wire.Consumers
+	q := url.Values{}
+	if err := page(q, limit, after); err != nil {
+		return answer, err
+	}
+	err := c.get(ctx, path("consumers"), q, &answer)
+	return answer, err
+}
+
+// PutConsumer replaces the allocations of one consumer; without any, it is
+// released.
+func (c *Client) PutConsumer(ctx context.Context, consumer string, claim wire.PutConsumer) (wire.Result, error) {
+	if err := need("consumer", consumer); err != nil {
 		return wire.Result{}, err
 	}
-	return c.mutate(ctx, http.MethodPut, path("consumers", claim.UUID), nil, claim)
+	return c.mutate(ctx, http.MethodPut, path("consumers", consumer), nil, claim)
 }
 
 // DeleteConsumer removes all allocations of one consumer, and the consumer

@@ -65,7 +65,7 @@ func WithEndpoint(ctx context.Context, endpoint string) context.Context {
 func NewRequestID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return "", &Error{Wire: &wire.Error{
+		return "", &Error{WireError: &wire.Error{
 			Kind: wire.NotApplied, Code: wire.CodeNotReady, Message: "no randomness for a request id",
 		}, cause: err}
 	}

@@ -8,13 +8,19 @@ import (
 	"github.com/treenode/treenode/transport/wire"
 )
 
+// WireError is what an *Error holds: the kind, the code, the message and what
+// they are about.
+type WireError = wire.Error
+
 // Error is every error that this package returns, alone or inside of
-// a *ConflictError. It wraps the *wire.Error and, where there is one, the cause
-// beneath: a broken connection, the end of the context.
+// a *ConflictError. Its kind, code and message are those of the WireError: what
+// the server said, or what the client says in the same terms where no server
+// did. RequestID, for a mutation, is the id to retry it with by WithRequestID.
+//
+// It wraps the *WireError and, where there is one, the cause beneath: a broken
+// connection, the end of the context.
 type Error struct {
-	// Wire is what the server said, or what the client says in the same terms
-	// where no server did. Never nil.
-	Wire *wire.Error
+	*WireError // never nil
 	// Status is the HTTP status of the last answer; 0 if there was none.
 	Status int
 	// Endpoint is the URL of the last endpoint asked; empty if none was.
@@ -29,7 +35,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var s strings.Builder
 	s.WriteString("treenode: ")
-	s.WriteString(e.Wire.Error())
+	s.WriteString(e.WireError.Error())
 	if e.cause != nil {
 		fmt.Fprintf(&s, ": %v", e.cause)
 	}
@@ -39,36 +45,26 @@ func (e *Error) Error() string {
 	return s.String()
 }
 
-// Unwrap returns the *wire.Error and the cause, if there is one.
+// Unwrap returns the *WireError and the cause, if there is one.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {
-		return []error{e.Wire}
+		return []error{e.WireError}
 	}
-	return []error{e.Wire, e.cause}
+	return []error{e.WireError, e.cause}
 }
 
-// Kind says what became of the request.
-func (e *Error) Kind() wire.Kind { return e.Wire.Kind }
-
-// Code names the reason.
-func (e *Error) Code() wire.Code { return e.Wire.Code }
-
-// RequestID is the id to retry a mutation with, by WithRequestID; empty for
-// reads and member changes.
-func (e *Error) RequestID() string { return e.Wire.RequestID }
-
 // IsRejected reports whether the request was refused for good.
-func (e *Error) IsRejected() bool { return e.Kind() == wire.Rejected }
+func (e *Error) IsRejected() bool { return e.Kind == wire.Rejected }
 
 // IsNotApplied reports whether the request certainly did not happen, though it
 // might if tried again.
-func (e *Error) IsNotApplied() bool { return e.Kind() == wire.NotApplied }
+func (e *Error) IsNotApplied() bool { return e.Kind == wire.NotApplied }
 
 // IsUnknown reports whether the request may have happened or not.
-func (e *Error) IsUnknown() bool { return e.Kind() == wire.Unknown }
+func (e *Error) IsUnknown() bool { return e.Kind == wire.Unknown }
 
 // IsInternal reports whether a node has a bug or is damaged.
-func (e *Error) IsInternal() bool { return e.Kind() == wire.Internal }
+func (e *Error) IsInternal() bool { return e.Kind == wire.Internal }
 
 // IsRejected reports whether err is an *Error of kind rejected.
 func IsRejected(err error) bool { return KindOf(err) == wire.Rejected }
@@ -85,7 +81,7 @@ func IsInternal(err error) bool { return KindOf(err) == wire.Internal }
 // KindOf returns the kind of the *Error in err; empty if there is none.
 func KindOf(err error) wire.Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Kind()
+		return e.Kind
 	}
 	return ""
 }
@@ -93,20 +89,20 @@ func KindOf(err error) wire.Kind {
 // CodeOf returns the code of the *Error in err; empty if there is none.
 func CodeOf(err error) wire.Code {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code()
+		return e.Code
 	}
 	return ""
 }
 
 // refuse is a refusal that the client makes itself, before anything is sent.
 func refuse(code wire.Code, field, format string, args ...any) *Error {
-	return &Error{Wire: &wire.Error{
+	return &Error{WireError: &wire.Error{
 		Kind: wire.KindOf(code), Code: code, Field: field, Message: fmt.Sprintf(format, args...),
 	}}
 }
 
 // about names the provider that the refusal is about.
 func (e *Error) about(provider string) *Error {
-	e.Wire.Provider = provider
+	e.Provider = provider
 	return e
 }

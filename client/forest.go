@@ -183,7 +183,7 @@ func (f *forest) newUUID(field, given string) (string, *Error) {
 	if given == "" {
 		u, err := uuid.NewRandom()
 		if err != nil {
-			return "", &Error{Wire: &wire.Error{
+			return "", &Error{WireError: &wire.Error{
 				Kind: wire.NotApplied, Code: wire.CodeNotReady, Message: "no randomness for a UUID",
 			}, cause: err}
 		}

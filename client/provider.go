@@ -15,6 +15,7 @@ import (
 // ProviderFilter chooses providers; what is empty does not restrict.
 type ProviderFilter struct {
 	Name          string   // the one with that name
+	UUID          string   // the one with that UUID
 	Root          bool     // roots only
 	InTree        string   // of the tree that this provider belongs to
 	Traits        []string // with all of these traits
@@ -25,7 +26,7 @@ type ProviderFilter struct {
 func (f ProviderFilter) query() url.Values {
 	q := url.Values{}
 	for key, value := range map[string]string{
-		"name": f.Name, "in_tree": f.InTree, "resource_class": f.ResourceClass, "member_of": f.MemberOf,
+		"name": f.Name, "uuid": f.UUID, "in_tree": f.InTree, "resource_class": f.ResourceClass, "member_of": f.MemberOf,
 	} {
 		if value != "" {
 			q.Set(key, value)
@@ -119,39 +120,27 @@ func (c *Client) CreateProvider(ctx context.Context, p wire.CreateProvider) (wir
 	return c.mutate(ctx, http.MethodPost, path("providers"), nil, p)
 }
 
-// ProviderUpdate is a change of a provider's name and place; what is nil stays.
-type ProviderUpdate struct {
-	Name   *string
-	Parent *string // pointing to an empty text makes the provider a root
-}
-
 // UpdateProvider renames or moves a provider, or both at once.
-func (c *Client) UpdateProvider(ctx context.Context, provider string, u ProviderUpdate) (wire.Result, error) {
+func (c *Client) UpdateProvider(ctx context.Context, provider string, change wire.PatchProvider) (wire.Result, error) {
 	if err := need("provider", provider); err != nil {
 		return wire.Result{}, err
 	}
-	body := map[string]any{}
-	if u.Name != nil {
-		body["name"] = *u.Name
-	}
-	if u.Parent != nil {
-		body["parent"] = nil
-		if *u.Parent != "" {
-			body["parent"] = *u.Parent
-		}
-	}
-	return c.mutate(ctx, http.MethodPatch, path("providers", provider), nil, body)
+	return c.mutate(ctx, http.MethodPatch, path("providers", provider), nil, change)
 }
 
 // RenameProvider gives a provider a new name.
 func (c *Client) RenameProvider(ctx context.Context, provider, name string) (wire.Result, error) {
-	return c.UpdateProvider(ctx, provider, ProviderUpdate{Name: &name})
+	return c.UpdateProvider(ctx, provider, wire.PatchProvider{Name: &name})
 }
 
 // MoveProvider hangs a provider and its subtree below parent, or makes it
 // a root where parent is empty.
 func (c *Client) MoveProvider(ctx context.Context, provider, parent string) (wire.Result, error) {
-	return c.UpdateProvider(ctx, provider, ProviderUpdate{Parent: &parent})
+	change := wire.PatchProvider{Parent: wire.Null[string]()}
+	if parent != "" {
+		change.Parent = wire.Value(parent)
+	}
+	return c.UpdateProvider(ctx, provider, change)
 }
 
 // RemoveProvider removes a provider that has no children and no allocations.

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -106,23 +105,6 @@ func (c *Client) mutate(ctx context.Context, method, route string, query url.Val
 		return wire.Result{}, err
 	}
 	return result, nil
-}
-
-// encode makes a request body; nil of nil.
-func encode(body any) ([]byte, error) {
-	if body == nil {
-		return nil, nil
-	}
-	b, err := json.Marshal(body)
-	switch {
-	case err != nil: // a float that is no number
-		e := refuse(wire.CodeInvalid, "", "the request can't be written as JSON")
-		e.cause = err
-		return nil, e
-	case len(b) > wire.BodyBytesMax:
-		return nil, refuse(wire.CodeTooLarge, "", "the request has %d bytes; at most %d are taken", len(b), wire.BodyBytesMax)
-	}
-	return b, nil
 }
 
 // calling is a call on its way: what its attempts have shown so far.
@@ -264,7 +246,7 @@ func (k *calling) unknown(cause error) error {
 }
 
 func (k *calling) fail(e *wire.Error, cause error) error {
-	err := &Error{Wire: e, Attempts: k.attempts, cause: cause}
+	err := &Error{WireError: e, Attempts: k.attempts, cause: cause}
 	if k.last != nil {
 		err.Status, err.Endpoint = k.last.status, k.last.endpoint
 	}

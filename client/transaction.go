@@ -9,7 +9,7 @@ import (
 
 // Txn executes the operations in their order if all preconditions hold: all of
 // them or none. A precondition that does not hold rejects the transaction with
-// wire.CodeConflict, and Error.Wire.Conflicts lists every one that did not.
+// wire.CodeConflict, and Error.Conflicts lists every one that did not.
 func (c *Client) Txn(ctx context.Context, txn wire.Txn) (wire.Result, error) {
 	if len(txn.Ops) > wire.OpsPerTxnMax {
 		return wire.Result{}, refuse(wire.CodeTooLarge, "ops", "the transaction has %d operations; at most %d are taken", len(txn.Ops), wire.OpsPerTxnMax)

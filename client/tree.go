@@ -100,7 +100,7 @@ func (t *Tree) take(answer wire.Providers) error {
 		}
 		if _, ok := now.records[r.parent]; !ok && r.parent != "" {
 			if i > 0 {
-				return &Error{Wire: &wire.Error{
+				return &Error{WireError: &wire.Error{
 					Kind: wire.Internal, Code: wire.CodeInternal, Provider: r.uuid,
 					Message: "the server listed a provider before its parent",
 				}}
