@@ -1,0 +1,496 @@
+package raftnet
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/treenode/treenode/cluster"
+)
+
+func echoAnd(then func()) handlerFunc {
+	return func(ctx context.Context, verb cluster.Verb, body []byte) ([]byte, error) {
+		then()
+		return echo(ctx, verb, body)
+	}
+}
+
+// raw connects as a stranger would and says something.
+func raw(t *testing.T, n *Net, say string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", n.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte(say)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func wantBytes(t *testing.T, conn net.Conn, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+		t.Fatalf("got %q, %v, want %q", got[:n], err, want)
+	}
+}
+
+// TestBytesOfTheProtocol is for compatibility: these bytes must not change
+// without a new protocol version.
+func TestBytesOfTheProtocol(t *testing.T) {
+	noLeaks(t)
+	n := listen(t, "c1")
+	n.Serve(handlerFunc(func(ctx context.Context, verb cluster.Verb, body []byte) ([]byte, error) {
+		if verb == cluster.VerbTerm {
+			_, ok := ctx.Deadline()
+			return fmt.Appendf(nil, "%s %v", body, ok), nil
+		}
+		return nil, &cluster.PeerError{Code: cluster.PeerNotLeader, Message: "no"}
+	}))
+	conn := raw(t, n, "TNRN\x01\x02\x02c1")
+	wantBytes(t, conn, "TNRN\x01\x00\x00\x00")
+	fmt.Fprint(conn, "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\x00\x00\x00\x02hi")
+	wantBytes(t, conn, "\x00\x00\x00\x00\x07\x00\x00\x00\x07hi true")
+	fmt.Fprint(conn, "\x03\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	wantBytes(t, conn, "\x00\xff\xff\xff\xff\x00\x00\x00\x06 false")
+	fmt.Fprint(conn, "\x02\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00")
+	wantBytes(t, conn, "\x04\x00\x00\x00\x00\x00\x00\x00\x02no")
+	// Two at once are answered, one way or the other round.
+	fmt.Fprint(conn, strings.Repeat("\x02\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 2))
+	wantBytes(t, conn, strings.Repeat("\x04\x00\x00\x00\x09\x00\x00\x00\x02no", 2))
+
+	stream := raw(t, n, "TNRN\x01\x01\x02c1")
+	wantBytes(t, stream, "TNRN\x01\x00\x00\x00")
+	other := raw(t, n, "TNRN\x01\x01\x02c2")
+	wantBytes(t, other, "TNRN\x01\x03\x00\x35this node belongs to cluster \"c1\", the caller to \"c2\"")
+	newer := raw(t, n, "TNRN\x02")
+	fmt.Fprint(newer, "??")
+	wantBytes(t, newer, "TNRN\x01\x05\x00\x32peer protocol version 2 is not spoken here, only 1")
+	wantEnded(t, other, newer)
+}
+
+// TestOversizeOnTheWire: a request that claims to be huge is refused on its
+// header alone.
+func TestOversizeOnTheWire(t *testing.T) {
+	noLeaks(t)
+	n := listen(t, "c")
+	n.Serve(handlerFunc(echo))
+	for _, size := range []string{"\x00\x40\x00\x01", "\xff\xff\xff\xff"} {
+		conn := raw(t, n, "TNRN\x01\x02\x01c")
+		wantBytes(t, conn, "TNRN\x01\x00\x00\x00")
+		fmt.Fprint(conn, "\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00"+size)
+		_, err := readAnswer(conn, 1)
+		wantPeerError(t, err, cluster.PeerTooLarge)
+		wantEnded(t, conn)
+	}
+	if s := n.Stats(); s.CallsInFlight != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestGarbage(t *testing.T) {
+	noLeaks(t)
+	var log buffer
+	n := listen(t, "c", log.logger)
+	n.Serve(handlerFunc(echo))
+	says := []string{
+		"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TNRM\x01\x02\x00", "TNRN\x01\x03\x00", "TNRN\x01\x00\x00",
+		"TNRN\x01\x02\x81", strings.Repeat("\x00", 4096), "SSH-2.0-x\r\n",
+	}
+	for _, say := range says {
+		wantEnded(t, raw(t, n, say))
+	}
+	short := raw(t, n, "ab")
+	short.Close()
+	eventually(t, "all are counted", func() bool { return n.Stats().Garbage == uint64(len(says)+1) })
+	if got := log.String(); strings.Count(got, "\n") != 1 {
+		t.Errorf("the log has more than one line: %s", got)
+	}
+	// A health check connects and goes: nothing to tell.
+	raw(t, n, "").Close()
+	if _, err := n.Call(soon(t), n.Addr(), cluster.VerbHello, nil); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the health check is over", func() bool { return n.handshakes.taken() == 0 })
+	if s := n.Stats(); s.Handshakes != 0 || s.Garbage != uint64(len(says)+1) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSlowStrangers(t *testing.T) {
+	noLeaks(t)
+	n := listen(t, "c", func(c *Config) { c.Limits.HandshakeTimeout = 100 * time.Millisecond })
+	n.Serve(handlerFunc(echo))
+	var slow []net.Conn
+	for _, say := range []string{"", "T", "TNRN", "TNRN\x01\x02", "TNRN\x01\x02\x05ab"} {
+		slow = append(slow, raw(t, n, say))
+	}
+	dripping := raw(t, n, "T")
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // each byte in time, the whole too late
+		for _, b := range []byte("NRN\x01\x02\x01cxxxxxxxxxxxxxxxxxxxx") {
+			select {
+			case <-stop:
+				return
+			case <-time.After(25 * time.Millisecond):
+			}
+			if _, err := dripping.Write([]byte{b}); err != nil {
+				return
+			}
+		}
+	}()
+	if _, err := n.Call(soon(t), n.Addr(), cluster.VerbHello, nil); err != nil {
+		t.Error(err)
+	}
+	wantEnded(t, append(slow, dripping)...)
+	eventually(t, "all are counted", func() bool { return n.Stats().Handshakes == 6 })
+}
+
+func TestHandshakesMax(t *testing.T) {
+	noLeaks(t)
+	n := listen(t, "c", func(c *Config) { c.Limits.HandshakesMax = 2 })
+	n.Serve(handlerFunc(echo))
+	peer := listen(t, "c")
+	if _, err := peer.Call(soon(t), n.Addr(), cluster.VerbHello, nil); err != nil {
+		t.Fatal(err)
+	}
+	one, two := raw(t, n, "T"), raw(t, n, "T")
+	eventually(t, "both are in their handshake", func() bool { return n.handshakes.taken() == 2 })
+	if _, err := peer.Call(soon(t), n.Addr(), cluster.VerbHello, nil); err != nil {
+		t.Errorf("established connections must not suffer: %v", err)
+	}
+	other := listen(t, "c")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := other.Call(ctx, n.Addr(), cluster.VerbHello, nil)
+	wantCallError(t, err, false)
+	result := make(chan error)
+	go func() { // waits for a place
+		_, err := other.Call(soon(t), n.Addr(), cluster.VerbHello, nil)
+		result <- err
+	}()
+	one.Close()
+	if err := take(t, result); err != nil {
+		t.Error(err)
+	}
+	two.Close()
+	// Closing does not wait for a place.
+	raw(t, n, "T")
+	raw(t, n, "T")
+	eventually(t, "both are in their handshake", func() bool { return n.handshakes.taken() == 2 })
+	raw(t, n, "T")
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSlowRequest: a member that stops in the middle of a request.
+func TestSlowRequest(t *testing.T) {
+	noLeaks(t)
+	n := listen(t, "c", func(c *Config) { c.Limits.CallReadTimeout = 30 * time.Millisecond })
+	n.Serve(handlerFunc(echo))
+	for _, say := range []string{"\x03", "\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05hell"} {
+		conn := raw(t, n, "TNRN\x01\x02\x01c"+say)
+		wantBytes(t, conn, "TNRN\x01\x00\x00\x00")
+		wantEnded(t, conn)
+	}
+	eventually(t, "their places are free", func() bool { return n.Stats().CallsInFlight == 0 && n.Stats().CallConns == 0 })
+	if got := n.callBytes.Load(); got != 0 {
+		t.Errorf("%d bytes are still accounted for", got)
+	}
+}
+
+// TestAnswerNobodyTakes: a member that does not read.
+func TestAnswerNobodyTakes(t *testing.T) {
+	noLeaks(t)
+	n := listen(t, "c", func(c *Config) { c.Limits.CallWriteTimeout = 30 * time.Millisecond })
+	n.Serve(handlerFunc(func(context.Context, cluster.Verb, []byte) ([]byte, error) {
+		return make([]byte, cluster.CallBytesMax), nil
+	}))
+	call := "\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	raw(t, n, "TNRN\x01\x02\x01c"+strings.Repeat(call, 4))
+	eventually(t, "it is let go", func() bool { return n.Stats().CallsAnswered > 0 && n.Stats().CallConns == 0 })
+}
+
+// impostor is a peer that lets everybody in and then does as it likes.
+func impostor(t *testing.T, serve func(conn net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		l.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := readPreamble(conn); err == nil {
+				if _, err := conn.Write(appendWelcome(nil, nil)); err == nil {
+					serve(conn)
+				}
+			}
+			conn.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestNothingIsSentTwice: the peer takes a request on a connection that was
+// good before, and dies without a word.
+func TestNothingIsSentTwice(t *testing.T) {
+	noLeaks(t)
+	var requests, conns atomic.Int64
+	addr := impostor(t, func(conn net.Conn) {
+		conns.Add(1)
+		for i := range 2 {
+			h, err := readRequestHeader(conn)
+			if err != nil {
+				return
+			}
+			requests.Add(1)
+			if i == 1 {
+				return
+			}
+			if _, err := conn.Write(appendAnswerHeader(nil, answerHeader{sequence: h.sequence})); err != nil {
+				return
+			}
+		}
+	})
+	a := listen(t, "c")
+	if _, err := a.Call(soon(t), addr, cluster.VerbHello, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Call(soon(t), addr, cluster.VerbHello, nil)
+	wantCallError(t, err, true)
+	if requests.Load() != 2 || conns.Load() != 1 {
+		t.Errorf("%d requests on %d connections", requests.Load(), conns.Load())
+	}
+	if _, err := a.Call(soon(t), addr, cluster.VerbHello, nil); err != nil {
+		t.Errorf("the next call needs a new connection: %v", err)
+	}
+}
+
+// TestBadAnswers: each is an error of a call that was sent, and ends the
+// connection.
+func TestBadAnswers(t *testing.T) {
+	noLeaks(t)
+	for name, say := range map[string]string{
+		"another sequence": "\x00\x00\x00\x00\x02\x00\x00\x00\x00",
+		"a huge answer":    "\x00\x00\x00\x00\x01\xff\xff\xff\xff",
+		"a huge refusal":   "\x04\x00\x00\x00\x01\x00\x00\x04\x01" + strings.Repeat("x", 1025),
+		"half a header":    "\x00\x00\x00",
+		"half a body":      "\x00\x00\x00\x00\x01\x00\x00\x00\x05abc",
+		"nothing":          "",
+	} {
+		addr := impostor(t, func(conn net.Conn) {
+			if _, err := readRequestHeader(conn); err == nil {
+				fmt.Fprint(conn, say)
+			}
+		})
+		a := listen(t, "c")
+		_, err := a.Call(soon(t), addr, cluster.VerbHello, nil)
+		if failed, ok := err.(*cluster.CallError); !ok || !failed.Sent { //nolint:errorlint // it is promised bare
+			t.Errorf("%s: %v", name, err)
+		}
+		eventually(t, "the connection is closed", func() bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return len(a.links) == 0
+		})
+	}
+}
+
+// TestBadWelcomes: each is an error of a call that was not sent.
+func TestBadWelcomes(t *testing.T) {
+	noLeaks(t)
+	for name, say := range map[string]string{
+		"another protocol": "HTTP/1.1 400 Bad Request\r\n\r\n",
+		"too short":        "TNRN\x01\x00",
+		"a long message":   "TNRN\x01\x03\xff\xff" + strings.Repeat("x", 70000),
+		"half a message":   "TNRN\x01\x03\x00\x05abc",
+		"nothing":          "",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			if conn, err := l.Accept(); err == nil {
+				readPreamble(conn)
+				fmt.Fprint(conn, say)
+				conn.Close()
+			}
+		}()
+		a := listen(t, "c")
+		_, err = a.Call(soon(t), l.Addr().String(), cluster.VerbHello, nil)
+		if failed, ok := err.(*cluster.CallError); !ok || failed.Sent { //nolint:errorlint // it is promised bare
+			t.Errorf("%s: %v", name, err)
+		}
+		l.Close()
+	}
+}
+
+func TestTLSRefusesStrangers(t *testing.T) {
+	noLeaks(t)
+	secure := withTLS(t)
+	n := listen(t, "c", secure)
+	n.Serve(handlerFunc(echo))
+	plain := listen(t, "c")
+	_, err := plain.Call(soon(t), n.Addr(), cluster.VerbHello, nil)
+	wantCallError(t, err, false)
+	other := listen(t, "c", withTLS(t))
+	_, err = other.Call(soon(t), n.Addr(), cluster.VerbHello, nil)
+	wantCallError(t, err, false)
+	// It trusts the node but has nothing to show itself.
+	nobody := listen(t, "c", secure, func(c *Config) {
+		c.ClientTLS = &tls.Config{RootCAs: c.ClientTLS.RootCAs, MinVersion: tls.VersionTLS13}
+	})
+	_, err = nobody.Call(soon(t), n.Addr(), cluster.VerbHello, nil)
+	wantCallError(t, err, false)
+	eventually(t, "all are counted", func() bool { return n.Stats().Handshakes == 3 })
+	if s := n.Stats(); s.CallsAnswered != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestRefusalLog(t *testing.T) {
+	var out buffer
+	now := time.Unix(1000, 0)
+	log := refusalLog{log: hclog.New(&hclog.LoggerOptions{Output: &out}), interval: time.Minute, now: func() time.Time { return now }}
+	lines := func() int { return strings.Count(out.String(), "\n") }
+	for range 10 {
+		log.say(refusedGarbage, "garbage")
+	}
+	log.say(refusedCluster, "cluster")
+	if lines() != 2 {
+		t.Errorf("log: %s", out.String())
+	}
+	now = now.Add(time.Minute - 1)
+	log.say(refusedGarbage, "garbage")
+	if lines() != 2 {
+		t.Errorf("log: %s", out.String())
+	}
+	now = now.Add(1)
+	log.say(refusedGarbage, "garbage")
+	log.say(refusedCluster, "cluster")
+	if lines() != 4 || strings.Count(out.String(), "not_logged_before=10") != 1 || strings.Count(out.String(), "not_logged_before") != 1 {
+		t.Errorf("log: %s", out.String())
+	}
+}
+
+func FuzzPreamble(f *testing.F) {
+	f.Add([]byte("TNRN\x01\x01\x02c1"))
+	f.Add([]byte("TNRN\x01\x02\x00"))
+	f.Add([]byte("TNRN\x02\x02\x00"))
+	f.Add([]byte("TNRN\x01\x02\xff" + strings.Repeat("x", 255)))
+	f.Add([]byte("GET / HTTP/1.1\r\n"))
+	f.Add([]byte("TN"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bytes.NewReader(b)
+		p, err := readPreamble(r)
+		if err != nil {
+			return
+		}
+		// What is accepted is what would have been sent, and not a byte more is
+		// taken: the stream's own bytes follow.
+		if got := appendPreamble(nil, p); !bytes.Equal(got, b[:len(b)-r.Len()]) {
+			t.Errorf("%q was read as %+v, which is %q", b, p, got)
+		}
+	})
+}
+
+func FuzzWelcome(f *testing.F) {
+	f.Add(appendWelcome(nil, nil))
+	f.Add(appendWelcome(nil, &cluster.PeerError{Code: cluster.PeerOtherCluster, Message: "other"}))
+	f.Add([]byte("TNRN\x01\x03\xff\xff"))
+	f.Add([]byte("HTTP/1.1 400"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bytes.NewReader(b)
+		err := readWelcome(r)
+		var refused *cluster.PeerError
+		if errors.As(err, &refused) && (refused.Code == statusOK || len(refused.Message) > 3*messageLenMax) {
+			t.Errorf("%q was read as %+v", b, refused)
+		}
+		if err == nil && len(b)-r.Len() < welcomeLen {
+			t.Errorf("%q was taken for a welcome", b)
+		}
+	})
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add(appendAnswerHeader(nil, answerHeader{sequence: 1}))
+	f.Add(append(appendAnswerHeader(nil, answerHeader{sequence: 1, bodyLen: 3}), "abc"...))
+	f.Add(append(appendAnswerHeader(nil, answerHeader{status: 4, sequence: 1, bodyLen: 2}), "no"...))
+	f.Add([]byte("\x00\x00\x00\x00\x01\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		body, err := readAnswer(bytes.NewReader(b), 1)
+		if err == nil && !bytes.HasPrefix(b, append(appendAnswerHeader(nil, answerHeader{sequence: 1, bodyLen: uint32(len(body))}), body...)) {
+			t.Errorf("%q was read as %q", b, body)
+		}
+	})
+}
+
+// FuzzConnection lets a stranger say anything to an open port. The port has to
+// answer a proper call afterwards.
+func FuzzConnection(f *testing.F) {
+	hello := "TNRN\x01\x02\x01c"
+	call := "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\x00\x00\x00\x02hi"
+	f.Add([]byte(hello + call))
+	f.Add([]byte(hello + call + call))
+	f.Add([]byte(hello + "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\xff\xff\xff\xff"))
+	f.Add([]byte(hello + "\x00\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05hello" + call))
+	f.Add([]byte(hello + call[:5]))
+	f.Add([]byte("TNRN\x01\x02\x00" + call))
+	f.Add([]byte("GET /"))
+	n, err := Listen(Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { n.Close() })
+	n.SetClusterID("c")
+	n.Serve(handlerFunc(echo))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 6 && b[5] == byte(kindRaft) {
+			return // waits for Raft
+		}
+		near, far := net.Pipe()
+		go func() {
+			near.Write(b)
+			near.Close()
+		}()
+		go io.Copy(io.Discard, near)
+		n.handshakes <- struct{}{}
+		n.running.Add(1)
+		n.receive(n.track(far))
+		if n.Stats().CallsInFlight > n.limits.CallsMax {
+			t.Error("places are lost")
+		}
+		if got, err := n.Call(t.Context(), n.Addr(), cluster.VerbTerm, []byte("x")); err != nil || string(got) != "\x03x" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
