@@ -205,9 +205,9 @@ func deeds() []deed {
 		{"move subtree", tree.MoveProvider{Provider: tree.ByName("numa0"), Parent: spare}},
 		{"make a root", tree.MoveProvider{Provider: tree.ByName("numa0")}},
 		{"populate", tree.Populate{Providers: []tree.PopulateProvider{
-			{UUID: uuid(4), Name: "new", Parent: tree.ByName("host"), Inventories: &inventories, Traits: &traits, Aggregates: &aggregates, Resources: &devices},
-			{NewUUID: uuid(10), Name: "spare", Parent: tree.ByName("new"), Traits: &traits},
-			{Name: "numa0"}, // disk goes
+			{UUID: uuid(4), Name: "numa0", Parent: tree.ByName("host"), Inventories: &inventories, Traits: &traits, Aggregates: &aggregates, Resources: &devices},
+			{UUID: uuid(2), Name: "spare"}, // the two swap names, and disk goes
+			{NewUUID: uuid(10), Name: "new", Parent: tree.ByName("spare"), Traits: &traits},
 		}}},
 		{"set inventories", tree.SetInventories{Provider: spare, Inventories: inventories}},
 		{"upsert inventories", tree.PutInventories{Provider: spare, Inventories: inventories}},
@@ -240,3 +240,5 @@ func deeds() []deed {
 		{"remove trait", tree.RemoveTrait{Trait: "CUSTOM_UNUSED"}},
 	}
 }
+
+func idBytes(id tree.UUID) []byte { return id[:] }
