@@ -35,7 +35,7 @@ type glyphs struct {
 
 var unicodeGlyphs = glyphs{
 	style: list.Style{
-		CharItemSingle: "├──", CharItemTop: "├──", CharItemFirst: "├──", CharItemMiddle: "├──",
+		CharItemSingle: "└──", CharItemTop: "├──", CharItemFirst: "├──", CharItemMiddle: "├──",
 		CharItemVertical: "│   ", CharItemBottom: "└──", CharNewline: "\n",
 	},
 	used: "█", spare: "░", stem: "│   ",
@@ -43,7 +43,7 @@ var unicodeGlyphs = glyphs{
 
 var asciiGlyphs = glyphs{
 	style: list.Style{
-		CharItemSingle: "|--", CharItemTop: "|--", CharItemFirst: "|--", CharItemMiddle: "|--",
+		CharItemSingle: "`--", CharItemTop: "|--", CharItemFirst: "|--", CharItemMiddle: "|--",
 		CharItemVertical: "|   ", CharItemBottom: "`--", CharNewline: "\n",
 	},
 	used: "#", spare: "-", stem: "|   ",
