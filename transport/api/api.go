@@ -40,6 +40,8 @@ type server struct {
 	metrics *health.Metrics
 	mux     *http.ServeMux
 	now     func() time.Time
+	// treeMax and namesMax bound the answers that have no pages.
+	treeMax, namesMax int
 	// newRequestID makes the id of a mutation that came without one.
 	newRequestID func() (tree.UUID, error)
 }
@@ -48,6 +50,7 @@ func newServer(node Node, c Config) *server {
 	s := &server{
 		node: node, timeout: c.RequestTimeout, log: c.Logger, metrics: c.Metrics,
 		mux: http.NewServeMux(), now: time.Now, newRequestID: newRequestID,
+		treeMax: treeProvidersMax, namesMax: namesMax,
 	}
 	if s.timeout <= 0 {
 		s.timeout = requestTimeoutDefault

@@ -231,10 +231,10 @@ func (c *call) topDown(top func(tree.Provider) tree.Provider) (answer, error) {
 		return answer{}, err
 	}
 	all := top(p).Subtree()
-	if len(all) > treeProvidersMax {
+	if len(all) > c.s.treeMax {
 		return answer{}, reject(wire.CodeTooLarge, "provider",
 			"%d providers are below %s, the limit of one answer is %d; list them with in_tree, page by page, or ask for smaller subtrees",
-			len(all), top(p).Name(), treeProvidersMax)
+			len(all), top(p).Name(), c.s.treeMax)
 	}
 	return list(stateOf(view), "providers", all, showProvider, ""), nil
 }

@@ -23,8 +23,8 @@ func (c *call) names(all func(*tree.State) []string) (answer, error) {
 			names = append(names, name)
 		}
 	}
-	if len(names) > namesMax {
-		return answer{}, reject(wire.CodeTooLarge, "prefix", "%d names begin like this, the limit of one answer is %d; give a longer prefix", len(names), namesMax)
+	if len(names) > c.s.namesMax {
+		return answer{}, reject(wire.CodeTooLarge, "prefix", "%d names begin like this, the limit of one answer is %d; give a longer prefix", len(names), c.s.namesMax)
 	}
 	slices.Sort(names)
 	return answer{body: wire.Names{State: stateOf(view), Names: names}}, nil
