@@ -156,8 +156,11 @@ func (c *Client) unanswered(ctx context.Context, e *endpoint, r request, sent bo
 	if !errors.Is(context.Cause(ctx), context.Canceled) {
 		c.endpoints.failed(e, time.Now())
 	}
+	code := wire.CodeNotReady
 	if cause := context.Cause(ctx); errors.Is(cause, errAttemptTimeout) {
 		err = cause
+	} else if cause != nil {
+		code = wire.CodeDeadline
 	}
 	f := &failure{endpoint: e.url, cause: err, elsewhere: true}
 	if sent && r.effect != reads {
@@ -165,7 +168,7 @@ func (c *Client) unanswered(ctx context.Context, e *endpoint, r request, sent bo
 		f.err = &wire.Error{Kind: wire.Unknown, Code: wire.CodeOutcomeUnknown, Message: "no answer"}
 		return f
 	}
-	f.err = &wire.Error{Kind: wire.NotApplied, Code: wire.CodeNotReady, Message: "no answer"}
+	f.err = &wire.Error{Kind: wire.NotApplied, Code: code, Message: "no answer"}
 	return f
 }
 

@@ -3,13 +3,18 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/fsm"
@@ -33,6 +38,7 @@ type fakeCluster struct {
 type fakeNode struct {
 	c       *fakeCluster
 	number  int
+	url     string
 	server  *httptest.Server
 	handler http.Handler
 	mu      sync.Mutex
@@ -48,15 +54,65 @@ type fault func(n *fakeNode, w http.ResponseWriter, r *http.Request)
 // seen is a request that reached a node.
 type seen struct{ method, path, query, id, agent string }
 
+// newFakeCluster makes nodes that listen on loopback.
 func newFakeCluster(nodes int) *fakeCluster {
+	c := newMemoryCluster(nodes)
+	for _, n := range c.nodes {
+		n.server = httptest.NewServer(n)
+		n.url = n.server.URL
+	}
+	return c
+}
+
+// newMemoryCluster makes nodes that are reached through RoundTrip alone, so
+// that tests may run on a clock of their own.
+func newMemoryCluster(nodes int) *fakeCluster {
 	c := &fakeCluster{machine: fsm.New(nil)}
 	for i := range nodes {
-		n := &fakeNode{c: c, number: i}
+		n := &fakeNode{c: c, number: i, url: "http://" + nodeID(i) + ":80"}
 		n.handler = api.New(n, api.Config{})
-		n.server = httptest.NewServer(n)
 		c.nodes = append(c.nodes, n)
 	}
 	return c
+}
+
+// RoundTrip implements http.RoundTripper on the nodes themselves. A handler
+// that aborts breaks the connection, as it does in a server.
+func (c *fakeCluster) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil {
+		trace.GetConn(r.Host)
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	served := r.Clone(r.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	answer := httptest.NewRecorder()
+	defer func() {
+		caught := recover()
+		aborted := caught == http.ErrAbortHandler //nolint:errorlint // a panic's value
+		if caught != nil && !aborted {
+			panic(caught)
+		}
+		switch {
+		case r.Context().Err() != nil:
+			resp, err = nil, r.Context().Err()
+		case aborted && answer.Body.Len() == 0:
+			resp, err = nil, io.ErrUnexpectedEOF
+		default:
+			resp = answer.Result()
+			if aborted {
+				resp.Body = io.NopCloser(io.MultiReader(answer.Body, iotest.ErrReader(io.ErrUnexpectedEOF)))
+			}
+		}
+	}()
+	for _, n := range c.nodes {
+		if n.url == "http://"+r.URL.Host {
+			n.ServeHTTP(answer, served)
+			return nil, nil // see above
+		}
+	}
+	return nil, errors.New("no such host")
 }
 
 func (c *fakeCluster) close() {
@@ -69,7 +125,7 @@ func (c *fakeCluster) close() {
 func (c *fakeCluster) endpoints() []string {
 	var all []string
 	for _, n := range c.nodes {
-		all = append(all, n.server.URL)
+		all = append(all, n.url)
 	}
 	return all
 }
@@ -198,7 +254,11 @@ func (n *fakeNode) Propose(_ context.Context, command fsm.Command) (fsm.Result, 
 		return fsm.Result{}, &cluster.Error{Code: cluster.CodeInvalid, Message: "unknown operation", Err: err}
 	}
 	c.index++
-	entry := fsm.EncodeBatch(tree.Time(time.Now().UnixMicro()), [][]byte{b})
+	// Package uuid never goes back in time, but a test's own clock may stand
+	// before that of the tests that ran earlier.
+	sec, nsec := uuid.UUID(command.RequestID).Time().UnixTime()
+	at := max(time.Now().UnixMicro(), time.Unix(sec, nsec).UnixMicro())
+	entry := fsm.EncodeBatch(tree.Time(at), [][]byte{b})
 	results, err := c.machine.Apply(c.index, entry)
 	if err != nil {
 		return fsm.Result{}, &cluster.Error{Code: cluster.CodeHalted, Message: "halted", Err: err}
@@ -229,7 +289,7 @@ func (n *fakeNode) Status() cluster.Status {
 	s := cluster.Status{NodeID: nodeID(n.number), ClusterID: "fake", State: "follower", Term: 1, Commit: c.index, Applied: c.index}
 	if c.leader >= 0 {
 		s.LeaderID = nodeID(c.leader)
-		s.LeaderAPI = c.nodes[c.leader].server.URL
+		s.LeaderAPI = c.nodes[c.leader].url
 	}
 	if c.leader == n.number {
 		s.State = "leader"
@@ -243,7 +303,7 @@ func nodeID(n int) string { return "n" + strconv.Itoa(n) }
 func (n *fakeNode) Members(context.Context) ([]cluster.Member, error) {
 	var all []cluster.Member
 	for _, m := range n.c.nodes {
-		all = append(all, cluster.Member{NodeID: nodeID(m.number), RaftID: nodeID(m.number) + "-a", API: m.server.URL, Voter: true, Healthy: true})
+		all = append(all, cluster.Member{NodeID: nodeID(m.number), RaftID: nodeID(m.number) + "-a", API: m.url, Voter: true, Healthy: true})
 	}
 	return all, nil
 }

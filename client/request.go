@@ -143,11 +143,13 @@ func (c *Client) send(ctx context.Context, r request, answer any) error {
 		if f == nil {
 			return nil
 		}
-		k.last = f
+		if k.last == nil || f.status != 0 || ctx.Err() == nil {
+			k.last = f // an attempt that was only cut short tells less than the one before
+		}
 		if f.applied {
 			k.uncertain = true
 		}
-		if err := k.settled(); err != nil {
+		if err := k.settled(f); err != nil {
 			return err
 		}
 		if !k.again(ctx, next) {
@@ -172,8 +174,7 @@ func (k *calling) pick() *endpoint {
 }
 
 // settled returns the call's error if its last attempt leaves nothing to try.
-func (k *calling) settled() error {
-	f := k.last
+func (k *calling) settled(f *failure) error {
 	switch {
 	case k.request.effect == varies && k.uncertain:
 		return k.unknown(f.cause)

@@ -121,41 +121,47 @@ func TestKindWhenTheContextEnds(t *testing.T) {
 		"an answer that is no JSON": {[]fault{stranger(200, "hello")}, wire.Unknown, wire.CodeOutcomeUnknown, wire.Internal, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster, c := start(t, 1, WithTimeout(200*time.Millisecond))
-			n := cluster.nodes[0]
-			n.fail(test.faults[:len(test.faults)-1]...)
-			n.failAlways(test.faults[len(test.faults)-1])
-			_, err := c.CreateProvider(t.Context(), root("a"))
-			e := wantError(t, err, test.write, test.code)
-			all := ids(n.requests())
-			if e.Kind != wire.Rejected && e.RequestID != all[0] {
-				t.Errorf("error %v has request id %q; %q was sent", err, e.RequestID, all[0])
-			}
-			if e.Attempts != len(all) && e.Attempts != len(all)+1 { // the last one may not get there any more
-				t.Errorf("%d attempts told, %d seen", e.Attempts, len(all))
-			}
-			if e.Kind == wire.NotApplied && !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("error %v does not wrap the context's", err)
-			}
-			if applied := cluster.state().NumProviders() == 1; applied != test.applied {
-				t.Errorf("applied: %v, want %v", applied, test.applied)
-			}
-			if e.Kind == wire.Unknown { // and the id does settle it
-				n.failAlways(nil)
-				ctx := WithRequestID(t.Context(), e.RequestID)
-				result := must(c.CreateProvider(ctx, root("a")))(t)
-				if result.Replayed != test.applied || cluster.state().NumProviders() != 1 {
-					t.Errorf("result %+v, %d providers", result, cluster.state().NumProviders())
-				}
-			}
-
-			n.fail(test.faults[:len(test.faults)-1]...)
-			n.failAlways(test.faults[len(test.faults)-1])
-			_, err = c.Provider(within(t, 200*time.Millisecond), "a")
-			if KindOf(err) != test.read {
-				t.Errorf("read: %v, want kind %s", err, test.read)
-			}
+			synctest.Test(t, func(t *testing.T) { endsAs(t, test.faults, test.write, test.code, test.read, test.applied) })
 		})
+	}
+}
+
+// endsAs makes a write and a read that meet the faults until their context
+// ends. The clock is the bubble's: attempts take no time, so that the end
+// always falls into a pause or a hanging attempt.
+func endsAs(t *testing.T, faults []fault, write wire.Kind, code wire.Code, read wire.Kind, applied bool) {
+	cluster := newMemoryCluster(1)
+	c := connect(t, cluster.endpoints(), WithTimeout(time.Second), WithHTTPClient(&http.Client{Transport: cluster}))
+	n := cluster.nodes[0]
+	n.fail(faults[:len(faults)-1]...)
+	n.failAlways(faults[len(faults)-1])
+	_, err := c.CreateProvider(t.Context(), root("a"))
+	e := wantError(t, err, write, code)
+	all := ids(n.requests())
+	if e.Kind != wire.Rejected && e.RequestID != all[0] {
+		t.Errorf("error %v has request id %q; %q was sent", err, e.RequestID, all[0])
+	}
+	if e.Attempts != len(all) {
+		t.Errorf("%d attempts told, %d seen", e.Attempts, len(all))
+	}
+	if e.Kind == wire.NotApplied && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v does not wrap the context's", err)
+	}
+	if got := cluster.state().NumProviders() == 1; got != applied {
+		t.Errorf("applied: %v, want %v", got, applied)
+	}
+	if e.Kind == wire.Unknown { // and the id does settle it
+		n.failAlways(nil)
+		result := must(c.CreateProvider(WithRequestID(t.Context(), e.RequestID), root("a")))(t)
+		if result.Replayed != applied || cluster.state().NumProviders() != 1 {
+			t.Errorf("result %+v, %d providers", result, cluster.state().NumProviders())
+		}
+	}
+
+	n.fail(faults[:len(faults)-1]...)
+	n.failAlways(faults[len(faults)-1])
+	if _, err = c.Provider(t.Context(), "a"); KindOf(err) != read {
+		t.Errorf("read: %v, want kind %s", err, read)
 	}
 }
 
@@ -205,8 +211,8 @@ func TestFailover(t *testing.T) {
 			cluster.lead(1)
 			must(c.Provider(t.Context(), "a"))(t)
 			must(c.CreateProvider(t.Context(), root("b")))(t)
-			if got := c.Endpoints()[0]; got != cluster.nodes[1].server.URL {
-				t.Errorf("%s is preferred, want the leader %s", got, cluster.nodes[1].server.URL)
+			if got := c.Endpoints()[0]; got != cluster.nodes[1].url {
+				t.Errorf("%s is preferred, want the leader %s", got, cluster.nodes[1].url)
 			}
 			cluster.nodes[0].requests()
 			for range 5 {
@@ -261,7 +267,7 @@ func TestUnreachableLeader(t *testing.T) {
 	if n := len(cluster.nodes[0].requests()); n != 5 {
 		t.Errorf("%d requests at the node that works, want 5", n)
 	}
-	if got := c.Endpoints()[0]; got != cluster.nodes[0].server.URL {
+	if got := c.Endpoints()[0]; got != cluster.nodes[0].url {
 		t.Errorf("%s is preferred", got)
 	}
 }

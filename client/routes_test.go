@@ -295,7 +295,7 @@ func TestConsistency(t *testing.T) {
 func TestWithEndpoint(t *testing.T) {
 	cluster, c := start(t, 3)
 	for i, n := range cluster.nodes {
-		ctx := WithEndpoint(t.Context(), strings.TrimPrefix(n.server.URL, "http://"))
+		ctx := WithEndpoint(t.Context(), strings.TrimPrefix(n.url, "http://"))
 		if got := must(c.Cluster(ctx))(t); got.NodeID != nodeID(i) {
 			t.Errorf("node %s answered for n%d", got.NodeID, i)
 		}
@@ -371,7 +371,7 @@ func TestPrefixAndUserAgent(t *testing.T) {
 	cluster.nodes[0].failAlways(func(n *fakeNode, w http.ResponseWriter, r *http.Request) {
 		http.StripPrefix("/pre", n.handler).ServeHTTP(w, r)
 	})
-	c := connect(t, []string{cluster.nodes[0].server.URL + "/pre/"}, WithUserAgent("test/1"))
+	c := connect(t, []string{cluster.nodes[0].url + "/pre/"}, WithUserAgent("test/1"))
 	cluster.lead(-1) // else the leader's URL, without the prefix, is tried too
 	must(c.Cluster(t.Context()))(t)
 	if all := cluster.nodes[0].requests(); all[0].path != "/pre/v1/cluster" || all[0].agent != "test/1" {
