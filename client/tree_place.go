@@ -23,19 +23,19 @@ func (t *Tree) NewChild(name, parent string) (string, error) {
 // UUID: p.UUID, or one made for it where that is empty.
 func (t *Tree) Create(p wire.CreateProvider) (string, error) {
 	r := &record{name: p.Name, inventories: map[string]wire.Inventory{}, devices: devices{}}
-	var err *Error
-	if r.uuid, err = t.now.newUUID("uuid", p.UUID); err != nil {
-		return "", err
-	}
-	if err := t.now.freeName("name", p.Name); err != nil {
-		return "", err
-	}
 	if p.Parent != "" {
 		parent, err := t.now.need("parent", p.Parent)
 		if err != nil {
 			return "", err
 		}
 		r.parent = parent.uuid
+	}
+	var err *Error
+	if r.uuid, err = t.now.newUUID("uuid", p.UUID); err != nil {
+		return "", err
+	}
+	if err := t.now.freeName("name", p.Name); err != nil {
+		return "", err
 	}
 	t.replace(r)
 	return r.uuid, nil

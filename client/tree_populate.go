@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/treenode/treenode/transport/wire"
@@ -15,24 +16,30 @@ func (t *Tree) Populate(providers ...wire.PopulateProvider) error {
 	if len(providers) == 0 {
 		return refuse(wire.CodeInvalid, "providers", "at least one provider is needed")
 	}
-	p := &populating{f: t.now.clone(), given: providers, byUUID: map[string]int{}, byName: map[string]int{}}
-	for _, step := range []func() *Error{p.identify, p.check, p.removeOthers, p.place, p.checkLoops} {
+	p := &populating{
+		f: t.now.clone(), given: providers, byUUID: map[string]int{}, byName: map[string]int{}, doomed: map[string]*record{},
+	}
+	for _, step := range []func() *Error{p.identify, p.doom, p.findParents, p.checkLoops, p.checkNames, p.fill} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
+	p.removeDoomed()
+	p.place()
 	t.now = p.f
 	t.version++
 	return nil
 }
 
-// populating is a Populate on its way, on a copy of the forest.
+// populating is a Populate on its way, on a copy of the forest. All checks are
+// made before that copy is changed.
 type populating struct {
 	f       *forest
 	given   []wire.PopulateProvider
 	records []*record // what becomes of each one given
 	byUUID  map[string]int
 	byName  map[string]int
+	doomed  map[string]*record // descendants that are not given
 }
 
 func field(i int, name string) string { return indexed("providers", i) + "." + name }
@@ -78,8 +85,103 @@ func (p *populating) known(i int, g wire.PopulateProvider) (*record, *Error) {
 	return p.f.records[u], nil
 }
 
-// check fills in the parts given.
-func (p *populating) check() *Error {
+// doom finds the descendants that are not given.
+func (p *populating) doom() *Error {
+	for u := range p.byUUID {
+		if _, ok := p.f.records[u]; !ok {
+			continue
+		}
+		for _, r := range p.f.subtree(u) {
+			if _, stays := p.byUUID[r.uuid]; !stays {
+				p.doomed[r.uuid] = r
+			}
+		}
+	}
+	return nil
+}
+
+// findParents resolves the parents in the tree as it will be: by the new names
+// of those given and the names of others that stay.
+func (p *populating) findParents() *Error {
+	var orphans []string
+	first := 0
+	for i, g := range p.given {
+		parent := ""
+		if g.Parent != "" {
+			var ok bool
+			if parent, ok = p.resolve(g.Parent, p.records[i].parent); !ok {
+				if len(orphans) == 0 {
+					first = i
+				}
+				orphans = append(orphans, g.Name)
+			}
+		}
+		p.records[i].parent = parent
+	}
+	if len(orphans) > 0 {
+		return refuse(wire.CodeOrphan, field(first, "parent"), "no parent among the given or existing providers for: %s",
+			strings.Join(orphans, ", ")).about(p.given[first].Name)
+	}
+	return nil
+}
+
+// resolve finds a parent. One outside of the Tree is known only as the parent
+// that the provider has.
+func (p *populating) resolve(ref, have string) (string, bool) {
+	if u, ok := canonicalUUID(ref); ok {
+		if _, given := p.byUUID[u]; given || p.f.records[u] != nil && p.doomed[u] == nil {
+			return u, true
+		}
+		if _, outside := p.f.outside[u]; outside && u == have {
+			return u, true
+		}
+	}
+	if i, given := p.byName[ref]; given {
+		return p.records[i].uuid, true
+	}
+	// The old name of a provider that gets a new one does not count.
+	u, ok := p.f.uuids[ref]
+	if _, given := p.byUUID[u]; !ok || given || p.doomed[u] != nil {
+		return "", false
+	}
+	return u, true
+}
+
+// checkLoops refuses providers that would hang below themselves. A walk up
+// that meets an earlier one ends well, and so does one that meets a provider
+// which is not given: nothing above that is given, or it would be doomed.
+func (p *populating) checkLoops() *Error {
+	walked := map[string]int{}
+	for i, r := range p.records {
+		for at := r; ; {
+			walk, met := walked[at.uuid]
+			if met && walk == i {
+				return refuse(wire.CodeLoop, field(i, "parent"), "provider %q would hang below itself", r.name).about(r.uuid)
+			}
+			walked[at.uuid] = i
+			above, given := p.byUUID[at.parent]
+			if met || !given {
+				break
+			}
+			at = p.records[above]
+		}
+	}
+	return nil
+}
+
+// checkNames refuses names that others keep.
+func (p *populating) checkNames() *Error {
+	for i, r := range p.records {
+		holder := p.f.uuids[r.name]
+		if _, given := p.byUUID[holder]; holder != "" && !given && p.doomed[holder] == nil {
+			return refuse(wire.CodeDuplicateName, field(i, "name"), "provider name %q is taken", r.name).about(holder)
+		}
+	}
+	return nil
+}
+
+// fill puts in the parts given.
+func (p *populating) fill() *Error {
 	var err *Error
 	for i, g := range p.given {
 		r := p.records[i]
@@ -107,138 +209,43 @@ func (p *populating) check() *Error {
 	return nil
 }
 
-// removeOthers drops descendants that are not given. Those given that hang
-// below are put in their new place afterwards.
-func (p *populating) removeOthers() *Error {
-	doomed := map[string]*record{}
+// removeDoomed takes those given that hang below a doomed provider to the top
+// for the time being, and drops the doomed.
+func (p *populating) removeDoomed() {
 	for u := range p.byUUID {
-		if _, ok := p.f.records[u]; !ok {
-			continue
-		}
-		for _, r := range p.f.subtree(u) {
-			if _, stays := p.byUUID[r.uuid]; !stays {
-				doomed[r.uuid] = r
-			}
-		}
-	}
-	// The names of others must be free; those of doomed ones will be.
-	for i, r := range p.records {
-		holder := p.f.uuids[r.name]
-		if _, given := p.byUUID[holder]; holder != "" && !given && doomed[holder] == nil {
-			return refuse(wire.CodeDuplicateName, field(i, "name"), "provider name %q is taken", r.name).about(holder)
-		}
-	}
-	for u := range p.byUUID {
-		if r, ok := p.f.records[u]; ok && doomed[r.parent] != nil {
+		if r, ok := p.f.records[u]; ok && p.doomed[r.parent] != nil {
 			next := *r
 			next.parent = ""
 			p.f.put(&next)
 		}
 	}
-	for _, r := range doomed {
+	for _, r := range p.doomed {
 		delete(p.f.children, r.uuid)
 		delete(p.f.records, r.uuid)
-		if p.f.uuids[r.name] == r.uuid {
-			delete(p.f.uuids, r.name)
-		}
+		delete(p.f.uuids, r.name)
 	}
 	for key, list := range p.f.children {
-		left := list[:0]
-		for _, u := range list {
-			if doomed[u] == nil {
-				left = append(left, u)
-			}
-		}
+		left := slices.DeleteFunc(list, func(u string) bool { return p.doomed[u] != nil })
 		if p.f.children[key] = left; len(left) == 0 {
 			delete(p.f.children, key)
 		}
 	}
-	return nil
 }
 
-// place resolves parents, by the new names of those given and the names of
-// others, and puts everyone there.
-func (p *populating) place() *Error {
-	var orphans []string
-	first := 0
-	for i, g := range p.given {
-		parent := ""
-		if g.Parent != "" {
-			var ok bool
-			if parent, ok = p.resolve(g.Parent, p.records[i].parent); !ok {
-				if len(orphans) == 0 {
-					first = i
-				}
-				orphans = append(orphans, g.Name)
-			}
-		}
-		p.records[i].parent = parent
-	}
-	if len(orphans) > 0 {
-		return refuse(wire.CodeOrphan, field(first, "parent"), "no parent among the given or existing providers for: %s",
-			strings.Join(orphans, ", ")).about(p.given[first].Name)
-	}
-	// First everyone as a provider at the top, so that none is put below one
-	// that is not there yet; names come last, as they may be swapped.
+// place puts everyone given in place: first new ones at the top, so that none
+// is put below one that is not there yet, and under names that nobody has, as
+// names may be swapped.
+func (p *populating) place() {
 	for _, r := range p.records {
 		bare := *r
 		bare.parent = ""
 		if old, ok := p.f.records[r.uuid]; ok {
-			bare.name, bare.parent = old.name, old.parent
-		} else {
-			bare.name = "\x00" + r.uuid
+			bare.parent = old.parent
 		}
+		bare.name = "\x00" + r.uuid
 		p.f.put(&bare)
-	}
-	for _, r := range p.records {
-		if held := p.f.records[r.uuid]; held.name != r.name {
-			bare := *held
-			bare.name = "\x00" + r.uuid
-			p.f.put(&bare)
-		}
 	}
 	for _, r := range p.records {
 		p.f.put(r)
 	}
-	return nil
-}
-
-// resolve finds a parent. One outside of the Tree is known only as the parent
-// that the provider has.
-func (p *populating) resolve(ref, have string) (string, bool) {
-	if u, ok := canonicalUUID(ref); ok {
-		if _, given := p.byUUID[u]; given || p.f.records[u] != nil {
-			return u, true
-		}
-		if _, outside := p.f.outside[u]; outside && u == have {
-			return u, true
-		}
-	}
-	if i, given := p.byName[ref]; given {
-		return p.records[i].uuid, true
-	}
-	// The old name of a provider that gets a new one does not count.
-	u, ok := p.f.uuids[ref]
-	if _, given := p.byUUID[u]; !ok || given {
-		return "", false
-	}
-	return u, true
-}
-
-// checkLoops refuses providers that would hang below themselves.
-func (p *populating) checkLoops() *Error {
-	ends := map[string]int{} // the walk that met the provider
-	for i, r := range p.records {
-		for at, ok := r, true; ok; at, ok = p.f.records[at.parent] {
-			walk, met := ends[at.uuid]
-			if met && walk == i {
-				return refuse(wire.CodeLoop, field(i, "parent"), "provider %q would hang below itself", r.name).about(r.uuid)
-			}
-			if met {
-				break
-			}
-			ends[at.uuid] = i
-		}
-	}
-	return nil
 }
