@@ -198,7 +198,8 @@ func (n *Node) awaitTransfer(ctx context.Context, future raft.Future) error {
 	case <-ctx.Done():
 		go func() {
 			select {
-			case <-done:
+			case err := <-done:
+				n.log.Debug("a hand-over that nobody waited for ended", "error", err)
 			case <-n.stopped:
 			case <-time.After(2 * n.config.Timing.Election):
 				n.stop(errTransferHangs)

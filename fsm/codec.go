@@ -57,7 +57,7 @@ func (c *codec) int64(v *int64) {
 	u := uint64(*v)<<1 ^ uint64(*v>>63) //nolint:gosec // zig-zag
 	c.uint64(&u)
 	if c.decoding {
-		*v = int64(u>>1) ^ -int64(u&1) //nolint:gosec // zig-zag
+		*v = int64(u>>1) ^ -int64(u&1)
 	}
 }
 

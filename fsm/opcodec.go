@@ -158,7 +158,7 @@ func Ops() []tree.Op {
 func kindOf(op tree.Op) opKind {
 	for kind := 1; kind < len(opCodecs); kind++ {
 		if opCodecs[kind].is(op) {
-			return opKind(kind) //nolint:gosec // a short table
+			return opKind(kind)
 		}
 	}
 	return 0
