@@ -55,7 +55,7 @@ func (a adapter) Snapshot() (raft.FSMSnapshot, error) {
 func (a adapter) Restore(r io.ReadCloser) error {
 	err := a.n.machine.Restore(r)
 	if err == nil {
-		a.n.progress.reach(a.n.machine.View().Index)
+		a.n.progress.restart(a.n.machine.View().Index)
 	}
 	return errors.Join(err, r.Close())
 }

@@ -28,6 +28,15 @@ func (p *progress) reach(index uint64) {
 	}
 }
 
+// restart notes that a snapshot replaced everything: what is visible now is
+// index, which may be less than before.
+func (p *progress) restart(index uint64) {
+	p.mu.Lock()
+	p.index = 0
+	p.mu.Unlock()
+	p.reach(index)
+}
+
 // wait returns once index is applied, or with the context's error, or when
 // stopped closes.
 func (p *progress) wait(ctx context.Context, index uint64, stopped <-chan struct{}) error {

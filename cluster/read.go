@@ -34,16 +34,21 @@ func (n *Node) Read(ctx context.Context, level Level, index uint64) (*View, erro
 			return nil, err
 		}
 	}
-	if err := n.progress.wait(ctx, index, n.stopped); err != nil {
-		if errors.Is(err, errStopped) {
-			return nil, n.stoppedError()
+	for {
+		if err := n.progress.wait(ctx, index, n.stopped); err != nil {
+			if errors.Is(err, errStopped) {
+				return nil, n.stoppedError()
+			}
+			return nil, fail(CodeNotReady, err, "index %d is not applied here yet (applied is %d)", index, n.machine.View().Index)
 		}
-		return nil, fail(CodeNotReady, err, "index %d is not applied here yet (applied is %d)", index, n.machine.View().Index)
+		if err := n.usable(); err != nil { // it may have halted while we waited
+			return nil, err
+		}
+		// A snapshot that came in between may show less, for a moment.
+		if v := n.machine.View(); v.Index >= index {
+			return v, nil
+		}
 	}
-	if err := n.usable(); err != nil { // it may have halted while we waited
-		return nil, err
-	}
-	return n.machine.View(), nil
 }
 
 // ReadIndex returns an index that covers everything acknowledged before the
