@@ -33,6 +33,7 @@ func random(t *testing.T) *rand.Rand {
 type world struct {
 	r     *rand.Rand
 	uuids []string // ever given to a provider
+	tree  *Tree    // the one that is changed
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
@@ -41,6 +42,10 @@ func (w *world) name() string { return fmt.Sprintf("p%d", w.r.IntN(14)) }
 
 // ref is a name or UUID; sometimes of nobody.
 func (w *world) ref() string {
+	if here := w.tree.now.all(); len(here) > 0 && w.r.IntN(5) > 0 {
+		r := pick(w.r, here...)
+		return pick(w.r, r.name, r.uuid)
+	}
 	if len(w.uuids) > 0 && w.r.IntN(3) == 0 {
 		return pick(w.r, w.uuids...)
 	}
@@ -273,6 +278,7 @@ func TestTreeIsAsTheServer(t *testing.T) {
 	vocabulary(t, a)
 	vocabulary(t, b)
 	tree := NewTree(a)
+	w.tree = tree
 	commits, refusals, largest := 0, 0, 0
 	for step := range *stepsFlag {
 		change, op := w.change()
@@ -288,7 +294,7 @@ func TestTreeIsAsTheServer(t *testing.T) {
 		} else {
 			same(t, fmt.Sprintf("step %d: after %s", step, describe(op)), snapshot(t, tree), stored(t, b))
 		}
-		if w.r.IntN(8) != 0 {
+		if w.r.IntN(12) != 0 {
 			continue
 		}
 		txn := tree.Diff()
@@ -378,6 +384,7 @@ func TestTreeAmongOthers(t *testing.T) {
 			ok(t, err)
 			ok(t, tree.Load(t.Context(), p.UUID))
 		}
+		w.tree = tree
 		for range 3 {
 			change, _ := w.change()
 			_ = change(tree) // refused or not: both are tested elsewhere
