@@ -52,5 +52,22 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(newServe(), newDev(), newVersion())
 	root.AddCommand(clientCommands()...)
+	refuseAsUsage(root)
 	return root
+}
+
+// refuseAsUsage gives wrong arguments, of every command, the exit code of
+// wrong usage.
+func refuseAsUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usage("%w; see \"%s --help\"", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		refuseAsUsage(sub)
+	}
 }
