@@ -152,7 +152,11 @@ func (b bound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{s: b.s, r: r, out: out}
 	given, err := c.serve(b.route)
 	if err == nil {
-		err = out.answer(given)
+		status := http.StatusOK
+		if b.created {
+			status = http.StatusCreated
+		}
+		err = out.answer(status, given)
 	}
 	if err == nil {
 		return

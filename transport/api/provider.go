@@ -46,7 +46,6 @@ func (c *call) createProvider() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	done.status = 201
 	if result, ok := done.body.(wire.Result); ok && len(result.Created) == 1 {
 		done.location = "/v1/providers/" + result.Created[0]
 	}

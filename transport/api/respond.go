@@ -13,7 +13,6 @@ import (
 
 // answer is what a handler gives back when it did not fail.
 type answer struct {
-	status   int    // 200 where zero
 	location string // of what was created
 	body     any
 	// stream writes a body that is too long to build in memory first.
@@ -50,11 +49,7 @@ func (r *response) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-func (r *response) answer(a answer) error {
-	status := a.status
-	if status == 0 {
-		status = http.StatusOK
-	}
+func (r *response) answer(status int, a answer) error {
 	if a.location != "" {
 		r.Header().Set("Location", a.location)
 	}
