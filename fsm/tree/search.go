@@ -95,6 +95,7 @@ const (
 	indexTrait
 	indexAggregate
 	indexRoots
+	indexOne
 )
 
 // IndexOfClass has the providers with an inventory or device of the class.
@@ -109,6 +110,9 @@ func (s *State) IndexOfAggregate(a UUID) Index { return Index{s: s, kind: indexA
 // IndexOfRoots has the providers without a parent.
 func (s *State) IndexOfRoots() Index { return Index{s: s, kind: indexRoots} }
 
+// IndexOfOne has one provider.
+func (s *State) IndexOfOne(p Provider) Index { return Index{s: s, kind: indexOne, key: p.r.number} }
+
 func (x Index) pairs() *table[pair, struct{}] {
 	switch x.kind {
 	case indexClass:
@@ -117,7 +121,7 @@ func (x Index) pairs() *table[pair, struct{}] {
 		return &x.s.byTrait
 	case indexRoots:
 		return &x.s.children // those of parent 0
-	case indexNone, indexAggregate:
+	case indexNone, indexAggregate, indexOne:
 	}
 	return nil
 }
@@ -130,6 +134,10 @@ func (x Index) Each(after uint32, f func(number uint32) bool) {
 		x.s.byAggregate.ascend(aggregateKey{x.agg, after}, func(k aggregateKey) bool {
 			return k.aggregate == x.agg && (k.provider == after || f(k.provider))
 		})
+		return
+	}
+	if x.kind == indexOne && after < x.key {
+		f(x.key)
 		return
 	}
 	if t := x.pairs(); t != nil {
@@ -154,7 +162,10 @@ func (x Index) Len() int {
 		return rank(true) - rank(false)
 	}
 	t := x.pairs()
-	if t == nil {
+	switch {
+	case x.kind == indexOne:
+		return 1
+	case t == nil:
 		return 0
 	}
 	rank := func(from uint64) int {

@@ -1,0 +1,128 @@
+package candidates
+
+// walk lists the answers of one site, each when it is asked for.
+type walk struct {
+	site       *site
+	stats      *Stats
+	conditions []condition
+	frames     []frame
+	leaf       *leaf
+}
+
+// frame is a case of the conditions up to its level, and the next case of the
+// condition at its level.
+type frame struct {
+	domains [][]int32
+	level   int
+	next    int
+}
+
+func newWalk(t *site, stats *Stats) *walk {
+	w := &walk{site: t, stats: stats, conditions: t.conditions()}
+	domains := make([][]int32, len(t.plan.slots))
+	for i := range domains {
+		domains[i] = t.domains[t.plan.slots[i].kind]
+	}
+	w.push(domains, 0)
+	return w
+}
+
+// push adds a frame unless its amounts leave no answer. The last level's are
+// looked at when its answers are listed.
+func (w *walk) push(domains [][]int32, level int) {
+	if level < len(w.conditions) && !w.solver(domains).solvable() {
+		return
+	}
+	w.frames = append(w.frames, frame{domains: domains, level: level})
+}
+
+func (w *walk) solver(domains [][]int32) solver {
+	b := &problem{site: w.site, domains: domains, stats: w.stats}
+	if bins, exact := b.bins(); exact {
+		return newMatching(b, bins)
+	}
+	return newPacking(b)
+}
+
+// next returns the place of each slot in the next answer, or nil after the
+// last. It is valid until the next call.
+func (w *walk) next() []int32 {
+	for {
+		if w.leaf != nil {
+			if w.leaf.next() {
+				return w.leaf.assigned
+			}
+			w.leaf = nil
+		}
+		if len(w.frames) == 0 {
+			return nil
+		}
+		f := &w.frames[len(w.frames)-1]
+		if f.level == len(w.conditions) {
+			w.leaf = newLeaf(f.domains, w.solver(f.domains))
+			w.frames = w.frames[:len(w.frames)-1]
+			continue
+		}
+		c := &w.conditions[f.level]
+		if f.next == c.cases() {
+			w.frames = w.frames[:len(w.frames)-1]
+			continue
+		}
+		w.stats.Steps++
+		f.next++
+		if domains, ok := w.site.narrow(c, f.next-1, f.domains); ok {
+			w.push(domains, f.level+1)
+		}
+	}
+}
+
+// leaf lists the answers of one problem. Every decision is backed by the
+// solver, so no path ends without an answer.
+type leaf struct {
+	domains  [][]int32
+	solver   solver
+	order    []int32
+	assigned []int32
+	cursor   []int32
+	depth    int
+}
+
+func newLeaf(domains [][]int32, s solver) *leaf {
+	n := len(domains)
+	backing := make([]int32, 2*n)
+	l := &leaf{domains: domains, solver: s, order: s.order(), assigned: backing[:n:n], cursor: backing[n:]}
+	if !s.solvable() {
+		l.depth = -1
+	}
+	return l
+}
+
+func (l *leaf) next() bool {
+	n := len(l.order)
+	if l.depth < 0 {
+		return false
+	}
+	if l.depth == n { // an answer was returned; go on from it
+		l.depth--
+		l.solver.undo(l.depth)
+	}
+	for l.depth < n {
+		s := l.order[l.depth]
+		if int(l.cursor[l.depth]) == len(l.domains[s]) {
+			l.cursor[l.depth] = 0
+			l.depth--
+			if l.depth < 0 {
+				return false
+			}
+			l.solver.undo(l.depth)
+			continue
+		}
+		at := l.domains[s][l.cursor[l.depth]]
+		l.cursor[l.depth]++
+		if l.solver.decide(l.depth, at) {
+			l.assigned[s] = at
+			l.depth++
+		}
+	}
+	return true
+}
