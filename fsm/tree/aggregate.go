@@ -12,6 +12,12 @@ func aggregatesFrom(given []UUID) ([]UUID, *Error) {
 	return found, nil
 }
 
+// containsUUID looks into a sorted list.
+func containsUUID(sorted []UUID, u UUID) bool {
+	_, ok := slices.BinarySearchFunc(sorted, u, compareUUID)
+	return ok
+}
+
 func (o ChangeAggregates) apply(d *draft) error {
 	p, err := d.need("provider", o.Provider)
 	if err != nil {
@@ -25,7 +31,7 @@ func (o ChangeAggregates) apply(d *draft) error {
 	if !o.KeepGeneration {
 		next.generation++
 	}
-	return d.setAggregates(p, next, combine(o.Mode, p.aggregates, given, slices.Contains))
+	return d.setAggregates(p, next, combine(o.Mode, p.aggregates, given, containsUUID))
 }
 
 // setAggregates stores next, a copy of p, with the aggregates.
@@ -37,9 +43,11 @@ func (d *draft) setAggregates(p, next *provider, aggregates []UUID) error {
 	return d.putProvider("put aggregates", next)
 }
 
+// replaceAggregates gives next the aggregates, which are sorted, and keeps the
+// index.
 func (d *draft) replaceAggregates(old, next *provider, aggregates []UUID) error {
 	for _, a := range old.aggregates {
-		if !slices.Contains(aggregates, a) {
+		if !containsUUID(aggregates, a) {
 			if err := d.step("unindex aggregate"); err != nil {
 				return err
 			}
@@ -47,7 +55,7 @@ func (d *draft) replaceAggregates(old, next *provider, aggregates []UUID) error 
 		}
 	}
 	for _, a := range aggregates {
-		if !slices.Contains(old.aggregates, a) {
+		if !containsUUID(old.aggregates, a) {
 			if err := d.step("index aggregate"); err != nil {
 				return err
 			}

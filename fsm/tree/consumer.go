@@ -124,6 +124,7 @@ func (plan *claimPlan) addConsumer(d *draft, path string, c ConsumerClaim) error
 		}
 	}
 	next.allocations = make([]allocation, 0, len(c.Allocations))
+	given := make(map[pair]bool, len(c.Allocations)) // provider, class
 	for j, a := range c.Allocations {
 		field := indexed(path+".allocations", j)
 		p, err := d.need(field+".provider", a.Provider)
@@ -137,11 +138,10 @@ func (plan *claimPlan) addConsumer(d *draft, path string, c ConsumerClaim) error
 		if a.Amount < 1 || a.Amount > amountMax {
 			return invalid(field+".resources."+a.Class, "amount is %d; it must be from 1 to %d", a.Amount, amountMax)
 		}
-		for _, before := range next.allocations {
-			if before.provider == p.number && before.class == class {
-				return invalid(field+".resources."+a.Class, "%s of provider %s is given twice for one consumer", a.Class, p.name)
-			}
+		if given[pairOf(p.number, class)] {
+			return invalid(field+".resources."+a.Class, "%s of provider %s is given twice for one consumer", a.Class, p.name)
 		}
+		given[pairOf(p.number, class)] = true
 		next.allocations = append(next.allocations, allocation{p.number, class, a.Amount})
 		plan.usages = append(plan.usages, usage{p.number, class, a.Amount, field + ".resources." + a.Class})
 		plan.bump = append(plan.bump, p.number)

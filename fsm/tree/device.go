@@ -20,14 +20,16 @@ func compareDevice(a, b device) int {
 	return cmp.Compare(a.identifier, b.identifier)
 }
 
-// containsDevice reports whether the list has the device, whatever its
+// containsDevice reports whether the sorted list has the device, whatever its
 // metadata: class and identifier are what it is.
-func containsDevice(list []device, x device) bool {
-	return slices.ContainsFunc(list, func(d device) bool { return compareDevice(d, x) == 0 })
+func containsDevice(sorted []device, x device) bool {
+	_, ok := slices.BinarySearchFunc(sorted, x, compareDevice)
+	return ok
 }
 
-func hasDeviceOf(list []device, class uint32) bool {
-	return slices.ContainsFunc(list, func(d device) bool { return d.class == class })
+func hasDeviceOf(sorted []device, class uint32) bool {
+	_, ok := slices.BinarySearchFunc(sorted, class, func(d device, c uint32) int { return cmp.Compare(d.class, c) })
+	return ok
 }
 
 // devicesFrom checks devices as an operation gives them and sorts them.

@@ -111,17 +111,14 @@ func (p Provider) Traits() []string {
 // HasTrait reports whether the provider has the trait.
 func (p Provider) HasTrait(name string) bool {
 	number, ok := p.s.traits.number(name)
-	return ok && slices.Contains(p.r.traits, number)
+	return ok && containsTrait(p.r.traits, number)
 }
 
 // Aggregates are the provider's aggregates, sorted.
 func (p Provider) Aggregates() []UUID { return slices.Clone(p.r.aggregates) }
 
 // InAggregate reports whether the provider is a member of the aggregate.
-func (p Provider) InAggregate(a UUID) bool {
-	_, ok := slices.BinarySearchFunc(p.r.aggregates, a, compareUUID)
-	return ok
-}
+func (p Provider) InAggregate(a UUID) bool { return containsUUID(p.r.aggregates, a) }
 
 // Devices are the provider's named devices by class and identifier.
 func (p Provider) Devices() []Device {

@@ -29,10 +29,17 @@ func (o ChangeTraits) apply(d *draft) error {
 	if err != nil {
 		return err
 	}
-	return d.setTraits(p, combine(o.Mode, p.traits, given, slices.Contains))
+	return d.setTraits(p, combine(o.Mode, p.traits, given, containsTrait))
 }
 
-// combine is the set that results from changing have by given.
+// containsTrait looks into a sorted list.
+func containsTrait(sorted []uint32, trait uint32) bool {
+	_, ok := slices.BinarySearch(sorted, trait)
+	return ok
+}
+
+// combine is the set that results from changing have by given. Both are
+// sorted, as contains may expect; the result need not be.
 func combine[T any](mode ChangeMode, have, given []T, contains func([]T, T) bool) []T {
 	switch mode {
 	case Add:
@@ -64,16 +71,17 @@ func (d *draft) setTraits(p *provider, traits []uint32) error {
 	return d.putProvider("put traits", next)
 }
 
+// replaceTraits gives next the traits, which are sorted, and keeps the index.
 func (d *draft) replaceTraits(old, next *provider, traits []uint32) error {
 	for _, trait := range old.traits {
-		if !slices.Contains(traits, trait) {
+		if !containsTrait(traits, trait) {
 			if err := d.unindex("trait", &d.byTrait, trait, old.number); err != nil {
 				return err
 			}
 		}
 	}
 	for _, trait := range traits {
-		if !slices.Contains(old.traits, trait) {
+		if !containsTrait(old.traits, trait) {
 			if err := d.index("trait", &d.byTrait, trait, old.number); err != nil {
 				return err
 			}
