@@ -111,9 +111,8 @@ func TestEveryOpHasANumber(t *testing.T) {
 	}
 }
 
-// pointerOp shows that a kind is told by its exact type.
-type pointerOp = *tree.CreateTrait
-
+// TestOpsThatCannotBeWritten has a pointer among them: a kind is told by its
+// exact type.
 func TestOpsThatCannotBeWritten(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -121,7 +120,7 @@ func TestOpsThatCannotBeWritten(t *testing.T) {
 		want string
 	}{
 		{"nil", nil, "no number"},
-		{"pointer", pointerOp(&tree.CreateTrait{}), "*tree.CreateTrait has no number"},
+		{"pointer", &tree.CreateTrait{}, "*tree.CreateTrait has no number"},
 		{"put mode", tree.PutInventories{Mode: 3}, "unknown value 3"},
 		{"trait mode", tree.ChangeTraits{Mode: 3}, "unknown value 3"},
 		{"aggregate mode", tree.ChangeAggregates{Mode: 3}, "unknown value 3"},

@@ -78,11 +78,6 @@ func (c *codec) provider(p *tree.ProviderRecord) {
 	list(c, &p.Inventories, func(c *codec, i *tree.InventoryRecord) {
 		c.uint32(&i.Class)
 		c.inventoryFields(&i.Inventory)
-		for _, v := range [...]int64{i.Total, i.Reserved, i.MinUnit, i.MaxUnit, i.StepSize} {
-			if v != int64(int32(v)) { //nolint:gosec // that is the question
-				c.fail(fmt.Errorf("inventory of class %d: %d is no amount", i.Class, v))
-			}
-		}
 		c.int64(&i.Used)
 	})
 	list(c, &p.Traits, (*codec).uint32)

@@ -208,7 +208,7 @@ func TestWrongRecords(t *testing.T) {
 			edit(t, &all[i], (*codec).provider, func(p *tree.ProviderRecord) { p.Inventories[0].MaxUnit = 1<<31 - 1 })
 			all[i].body = bytes.Replace(all[i].body, bytesOf(int64(1<<31-1), (*codec).int64), bytesOf(int64(1<<32+5), (*codec).int64), 1)
 			return all
-		}, "is no amount"},
+		}, "max_unit is 4294967301"},
 		{"answer that can't be read", func(all []record) []record {
 			edit(t, &all[at(all, recordAnswer, 1)], (*codec).answer, func(a *answer) { a.outcome = append(a.outcome, 0) })
 			return all
