@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// How long an endpoint that failed is asked last: from restMin, doubling
+	// How long an endpoint that failed is asked last: from restLeast, doubling
 	// with every failure. Addresses that only a node told may be ones that
 	// this client can never reach, so they may rest longer.
-	restMin           = time.Second
-	restMax           = 15 * time.Second
-	restMaxDiscovered = 5 * time.Minute
+	restLeast           = time.Second
+	restMost           = 15 * time.Second
+	restMostDiscovered = 5 * time.Minute
 	// discoveredMax bounds the endpoints that nodes told.
 	discoveredMax = 16
 )
@@ -129,11 +129,11 @@ func (s *endpoints) hinted(e *endpoint, leader string, now time.Time) *endpoint 
 func (s *endpoints) failed(e *endpoint, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	most := restMax
+	most := restMost
 	if e.discovered {
-		most = restMaxDiscovered
+		most = restMostDiscovered
 	}
-	e.restUntil = now.Add(min(restMin<<min(e.failures, 16), most))
+	e.restUntil = now.Add(min(restLeast<<min(e.failures, 16), most))
 	e.failures++
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,11 +168,19 @@ func endsAs(t *testing.T, faults []fault, write wire.Kind, code wire.Code, read 
 }
 
 func TestNothingWasSent(t *testing.T) {
-	c := connect(t, []string{unreachable(t), unreachable(t)}, WithTimeout(50*time.Millisecond))
-	_, err := c.CreateProvider(t.Context(), root("a"))
+	given, giveUp := context.WithCancel(t.Context())
+	var dials atomic.Int32
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		if dials.Add(1) == 4 {
+			giveUp()
+		}
+		return nil, errors.New("connection refused")
+	}}
+	c := connect(t, []string{"a:1", "b:1"}, WithHTTPClient(&http.Client{Transport: transport}))
+	_, err := c.CreateProvider(given, root("a"))
 	e := wantError(t, err, wire.NotApplied, wire.CodeNotReady)
-	if e.Attempts < 2 || !IsNotApplied(err) {
-		t.Errorf("error %v after %d attempts, want at least one for each endpoint", err, e.Attempts)
+	if e.Attempts != 4 || !IsNotApplied(err) || e.RequestID == "" {
+		t.Errorf("error %v after %d attempts, want 4", err, e.Attempts)
 	}
 
 	cluster, c := start(t, 1)
@@ -185,10 +195,12 @@ func TestNothingWasSent(t *testing.T) {
 
 // A transport that does not say whether it connected may have sent anything.
 func TestUntracedTransport(t *testing.T) {
-	fails := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no luck") })
-	c := connect(t, []string{"127.0.0.1:1"}, WithHTTPClient(&http.Client{Transport: fails}), WithTimeout(20*time.Millisecond))
-	_, err := c.CreateProvider(t.Context(), root("a"))
-	wantError(t, err, wire.Unknown, wire.CodeOutcomeUnknown)
+	synctest.Test(t, func(t *testing.T) {
+		fails := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no luck") })
+		c := connect(t, []string{"a:1"}, WithHTTPClient(&http.Client{Transport: fails}))
+		_, err := c.CreateProvider(t.Context(), root("a"))
+		wantError(t, err, wire.Unknown, wire.CodeOutcomeUnknown)
+	})
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -205,7 +217,7 @@ func TestFailover(t *testing.T) {
 		"no treenode": func(n *fakeNode) { n.failAlways(stranger(404, "")) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster, c := start(t, 3, WithAttemptTimeout(50*time.Millisecond))
+			cluster, c := start(t, 3, WithAttemptTimeout(500*time.Millisecond))
 			must(c.CreateProvider(t.Context(), root("a")))(t)
 			down(cluster.nodes[0])
 			cluster.lead(1)
@@ -306,7 +318,7 @@ func TestRest(t *testing.T) {
 	a, b := s.all[0], s.all[1]
 	for i := range 10 {
 		s.failed(a, now)
-		want := min(restMin<<i, restMax)
+		want := min(restLeast<<i, restMost)
 		if got := a.restUntil.Sub(now); got != want {
 			t.Errorf("rest %d is %v, want %v", i, got, want)
 		}
@@ -317,13 +329,13 @@ func TestRest(t *testing.T) {
 	if got := s.pick(map[*endpoint]bool{b: true}, now); got != a {
 		t.Error("what rests must still be asked where nothing else is left")
 	}
-	if got := s.pick(map[*endpoint]bool{}, now.Add(restMax)); got != a {
+	if got := s.pick(map[*endpoint]bool{}, now.Add(restMost)); got != a {
 		t.Errorf("picked %s", got.url)
 	}
 	s.answered(a, "", now)
 	s.failed(a, now)
-	if got := a.restUntil.Sub(now); got != restMin {
-		t.Errorf("rest after an answer is %v, want %v", got, restMin)
+	if got := a.restUntil.Sub(now); got != restLeast {
+		t.Errorf("rest after an answer is %v, want %v", got, restLeast)
 	}
 }
 

@@ -63,6 +63,9 @@ func (c *Client) LoadSubtree(ctx context.Context, provider string) (*Tree, error
 // or have a name that the Tree gave to another provider, and while the outcome
 // of a Commit is not known.
 func (t *Tree) Load(ctx context.Context, provider string) error {
+	if err := t.settledOnly(); err != nil {
+		return err
+	}
 	answer, err := t.client.Tree(ctx, provider)
 	if err != nil {
 		return err
@@ -72,6 +75,9 @@ func (t *Tree) Load(ctx context.Context, provider string) error {
 
 // LoadSubtree is Load for a provider and its descendants only.
 func (t *Tree) LoadSubtree(ctx context.Context, provider string) error {
+	if err := t.settledOnly(); err != nil {
+		return err
+	}
 	answer, err := t.client.Subtree(ctx, provider)
 	if err != nil {
 		return err
@@ -79,11 +85,15 @@ func (t *Tree) LoadSubtree(ctx context.Context, provider string) error {
 	return t.take(answer)
 }
 
-// take adds loaded providers, all or none.
-func (t *Tree) take(answer wire.Providers) error {
+func (t *Tree) settledOnly() error {
 	if t.pending != nil {
 		return refuse(wire.CodeInvalid, "provider", "the outcome of a commit is not known: commit again before loading more")
 	}
+	return nil
+}
+
+// take adds loaded providers, all or none.
+func (t *Tree) take(answer wire.Providers) error {
 	if answer.Next != "" {
 		return refuse(wire.CodeTooLarge, "provider", "the tree has more providers than one answer holds; load a subtree")
 	}

@@ -459,3 +459,33 @@ func TestSpareName(t *testing.T) {
 	must(tree.Commit(t.Context()))(t)
 	same(t, "committed", stored(t, c), snapshot(t, tree))
 }
+
+// Those given stay, wherever they hung; what is below a given one and is not
+// given itself goes.
+func TestPopulate(t *testing.T) {
+	cluster, c, tree := grown(t)
+	gpu, traits := uuidOf(t, tree, "gpu"), must(tree.Data("gpu"))(t).Traits
+	ok(t, tree.Populate(
+		wire.PopulateProvider{Name: "nic", Parent: "socket", Aggregates: []string{aggregate}},
+		wire.PopulateProvider{UUID: gpu, Name: "numa0", Parent: "socket"}, // out of numa0, which goes, with its name
+		wire.PopulateProvider{Name: "socket", Parent: "host", Inventories: vcpu(2)},
+		wire.PopulateProvider{Name: "host"},
+	))
+	if got := names(t, tree); got != "host socket nic numa0" {
+		t.Errorf("providers %s", got)
+	}
+	if d := must(tree.Data("numa0"))(t); d.UUID != gpu || !slices.Equal(d.Traits, traits) {
+		t.Errorf("the one renamed became %+v", d)
+	}
+	// Names of providers given may be swapped at once.
+	ok(t, tree.Populate(
+		wire.PopulateProvider{UUID: gpu, Name: "nic", Parent: "socket", Traits: []string{}},
+		wire.PopulateProvider{UUID: uuidOf(t, tree, "nic"), Name: "numa0", Parent: "nic"},
+	))
+	if d := must(tree.Data("nic"))(t); d.UUID != gpu || len(d.Traits) != 0 {
+		t.Errorf("the one renamed again became %+v", d)
+	}
+	must(tree.Commit(t.Context()))(t)
+	same(t, "committed", stored(t, c), snapshot(t, tree))
+	ok(t, cluster.state().Check())
+}
