@@ -15,7 +15,7 @@ const (
 	// How long an endpoint that failed is asked last: from restLeast, doubling
 	// with every failure. Addresses that only a node told may be ones that
 	// this client can never reach, so they may rest longer.
-	restLeast           = time.Second
+	restLeast          = time.Second
 	restMost           = 15 * time.Second
 	restMostDiscovered = 5 * time.Minute
 	// discoveredMax bounds the endpoints that nodes told.
