@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	intervalMin = time.Second
+	leastInterval = time.Second
 	// agentRetry is the longest pause after a failure.
 	agentRetry = 10 * time.Second
 )
@@ -43,8 +43,8 @@ func newAgent() *cobra.Command {
 			"  treenode agent --dry-run",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.interval < intervalMin {
-				return usage("interval: %v is less than %v", o.interval, intervalMin)
+			if o.interval < leastInterval {
+				return usage("interval: %v is less than %v", o.interval, leastInterval)
 			}
 			s, err := connect(cmd)
 			if err != nil {

@@ -152,13 +152,13 @@ func claimShow() *cobra.Command {
 			}
 			return s.show(c, func(out io.Writer) error {
 				rows := [][]string{
-					{"project", c.Project}, {"user", c.User}, {"type", c.Type}, {"generation", number(c.Generation)},
+					{"consumer", c.UUID}, {"project", c.Project}, {"user", c.User}, {"type", c.Type}, {"generation", number(c.Generation)},
 					{"created", c.CreatedAt.Format(time.RFC3339)}, {"updated", c.UpdatedAt.Format(time.RFC3339)},
 				}
 				for _, a := range c.Allocations {
 					rows = append(rows, []string{"claim", a.Provider + ":" + allocationText(a)})
 				}
-				return printTable(out, []string{"consumer", c.UUID}, rows)
+				return printPairs(out, rows)
 			})
 		}),
 	}

@@ -30,8 +30,8 @@ func clusterStatus() *cobra.Command {
 				return err
 			}
 			return s.show(c, func(out io.Writer) error {
-				return printTable(out, []string{"cluster", c.ClusterID}, [][]string{
-					{"node", c.NodeID}, {"state", c.State}, {"leader", dash(c.LeaderID)}, {"leader's api", dash(c.LeaderAPI)},
+				return printPairs(out, [][]string{
+					{"cluster", c.ClusterID}, {"node", c.NodeID}, {"state", c.State}, {"leader", dash(c.LeaderID)}, {"leader's api", dash(c.LeaderAPI)},
 					{"term", number(c.Term)}, {"commit", number(c.Commit)}, {"applied", number(c.Applied)},
 				})
 			})

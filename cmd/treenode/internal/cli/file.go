@@ -20,6 +20,9 @@ import (
 // wire.BodyBytesMax only, but comments and spaces don't count there.
 const fileBytesMax = 8 << 20
 
+// fileValuesMax bounds what anchors of YAML may multiply a file to.
+const fileValuesMax = 1 << 20
+
 // fileFlag gives a command the flag -f, which it needs.
 func fileFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "file", "f", "", "YAML or JSON file; - for standard input")
@@ -70,7 +73,10 @@ func decodeStrict(name string, in io.Reader, into any) error {
 }
 
 // strict fills values from YAML nodes.
-type strict struct{ file string }
+type strict struct {
+	file   string
+	values int
+}
 
 func (s *strict) bad(n *yaml.Node, path, format string, args ...any) error {
 	at := fmt.Sprintf("%s:%d: ", s.file, n.Line)
@@ -81,6 +87,9 @@ func (s *strict) bad(n *yaml.Node, path, format string, args ...any) error {
 }
 
 func (s *strict) value(n *yaml.Node, v reflect.Value, path string) error {
+	if s.values++; s.values > fileValuesMax {
+		return s.bad(n, "", "more than %d values", fileValuesMax)
+	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}

@@ -67,18 +67,29 @@ func block(n *yaml.Node) {
 
 // printTable prints rows below a head, in columns.
 func printTable(out io.Writer, head []string, rows [][]string) error {
+	t := columns(rows)
+	t.AppendHeader(row(head))
+	_, err := io.WriteString(out, t.Render()+"\n")
+	return err
+}
+
+// printPairs prints what something has, a name and a value in a line.
+func printPairs(out io.Writer, pairs [][]string) error {
+	_, err := io.WriteString(out, columns(pairs).Render()+"\n")
+	return err
+}
+
+func columns(rows [][]string) table.Writer {
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
-	t.AppendHeader(row(head))
 	for _, r := range rows {
 		t.AppendRow(row(r))
 	}
-	_, err := io.WriteString(out, t.Render()+"\n")
-	return err
+	return t
 }
 
 func row(cells []string) table.Row {
@@ -122,7 +133,7 @@ func (s *session) done(result wire.Result, err error) error {
 // terminal reports whether people watch what is written there.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is a small number
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // colourful reports whether colours may be used there.
@@ -130,6 +141,6 @@ func colourful(w io.Writer) bool {
 	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-func number[T int | int64 | uint64](n T) string { return strconv.FormatInt(int64(n), 10) } //nolint:gosec // indexes stay below 2^63
+func number[T int | int64 | uint64](n T) string { return strconv.FormatInt(int64(n), 10) }
 
 func ratio(r float64) string { return strconv.FormatFloat(r, 'g', -1, 64) }

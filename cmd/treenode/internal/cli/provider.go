@@ -82,7 +82,7 @@ func providerShow() *cobra.Command {
 
 func printProvider(out io.Writer, p wire.Provider) error {
 	rows := [][]string{
-		{"uuid", p.UUID}, {"parent", dash(p.Parent)}, {"root", p.Root}, {"generation", number(p.Generation)},
+		{"name", p.Name}, {"uuid", p.UUID}, {"parent", dash(p.Parent)}, {"root", p.Root}, {"generation", number(p.Generation)},
 		{"created", p.CreatedAt.Format(time.RFC3339)}, {"updated", p.UpdatedAt.Format(time.RFC3339)},
 	}
 	for _, trait := range p.Traits {
@@ -96,7 +96,7 @@ func printProvider(out io.Writer, p wire.Provider) error {
 			rows = append(rows, []string{"device", deviceText(class, d)})
 		}
 	}
-	if err := printTable(out, []string{"name", p.Name}, rows); err != nil || len(p.Inventories) == 0 {
+	if err := printPairs(out, rows); err != nil || len(p.Inventories) == 0 {
 		return err
 	}
 	if _, err := io.WriteString(out, "\n"); err != nil {
