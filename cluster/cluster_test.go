@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -362,6 +363,36 @@ func TestStrangers(t *testing.T) {
 			return nil
 		})
 	})
+}
+
+// What the machine can't read would halt every node that applies it, so it
+// must never reach the log, whoever forwards it.
+func TestForwardedGarbageIsRefused(t *testing.T) {
+	nodes := start(t, 3, nil)
+	leader := leaderOf(t, nodes)
+	peer := others(nodes, leader)[0]
+	whole, err := createRoot(t, "host").Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := append(bytes.Clone(whole[:17]), 1, 200)
+	for name, c := range map[string]struct {
+		body []byte
+		code cluster.PeerCode
+	}{
+		"nothing":         {nil, cluster.PeerBadRequest},
+		"a cut command":   {whole[:len(whole)-1], cluster.PeerBadRequest},
+		"an unknown kind": {unknown, cluster.PeerBadRequest},
+		"too much":        {make([]byte, 1<<20), cluster.PeerTooLarge},
+	} {
+		_, err := peer.net.Call(t.Context(), leader.addr, cluster.VerbForward, c.body)
+		var refused *cluster.PeerError
+		if !errors.As(err, &refused) || refused.Code != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	leader.propose(createRoot(t, "host"))
+	sameDigests(t, nodes)
 }
 
 func TestDataDirectories(t *testing.T) {

@@ -188,6 +188,50 @@ func TestMovedAndMissing(t *testing.T) {
 	}
 }
 
+// TestMovedWithItsIndex moves an entry so that its record claims to belong
+// there.
+func TestMovedWithItsIndex(t *testing.T) {
+	s := mustOpen(t, dbPath(t), Options{})
+	mustStore(t, s, run(1, 10)...)
+	var outer raft.Log
+	if err := s.inner.GetLog(6, &outer); err != nil {
+		t.Fatal(err)
+	}
+	outer.Index = 5
+	if err := s.inner.StoreLogs([]*raft.Log{&outer}); err != nil {
+		t.Fatal(err)
+	}
+	var corrupt *CorruptError
+	if err := s.GetLog(5, &raft.Log{}); !errors.As(err, &corrupt) || corrupt.Index != 5 {
+		t.Fatal(err)
+	}
+}
+
+// TestDamagedMeta: with one damaged meta page the library would go back to the
+// state before the last write.
+func TestDamagedMeta(t *testing.T) {
+	path := dbPath(t)
+	s := mustOpen(t, path, Options{})
+	mustStore(t, s, run(1, 1)...)
+	mustClose(t, s)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []int{0, os.Getpagesize()} {
+		for position := range metaLen {
+			bad := bytes.Clone(good)
+			bad[page+pageHeaderLen+position] ^= 0x10
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(path, Options{}); !errors.As(err, new(*CorruptError)) {
+				t.Errorf("byte %d of the meta record at %d: %v", position, page, err)
+			}
+		}
+	}
+}
+
 // TestHoleWhileOpen takes an entry away under a running store.
 func TestHoleWhileOpen(t *testing.T) {
 	s := mustOpen(t, dbPath(t), Options{})
