@@ -108,7 +108,7 @@ func runDev(cmd *cobra.Command, o devOptions) (err error) {
 }
 
 func say(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, format+"\n", args...) //nolint:errcheck // words for a person; results are checked
+	fmt.Fprintf(w, format+"\n", args...)
 }
 
 // devCluster lays the cluster out; where the usual ports are taken and nobody

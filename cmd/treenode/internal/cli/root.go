@@ -22,7 +22,7 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintln(errs, "treenode:", err) //nolint:errcheck // nowhere left to say so
+		fmt.Fprintln(errs, "treenode:", err)
 	}
 	return exitCode(err)
 }
