@@ -13,6 +13,33 @@ type problem struct {
 	stats   *Stats
 }
 
+// unbounded reports whether everything fits wherever it goes.
+func (b *problem) unbounded() bool {
+	t, p := b.site, b.site.plan
+	width := len(p.classes) + 1 // the last counts slots that are apart
+	t.sums = slices.Grow(t.sums[:0], len(t.places)*width)[:len(t.places)*width]
+	clear(t.sums)
+	for s, domain := range b.domains {
+		slot := &p.slots[s]
+		for _, at := range domain {
+			sums := t.sums[int(at)*width : int(at+1)*width]
+			for _, n := range slot.needs {
+				sums[n.class] += n.amount
+				if sums[n.class] > t.places[at].rooms[n.class] {
+					return false
+				}
+			}
+			if p.isolate && slot.suffixed {
+				sums[width-1]++
+				if sums[width-1] > 1 {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 // bin is a set of slots of which only so many can be at one place.
 type bin struct {
 	slots []int32 // sorted

@@ -34,50 +34,65 @@ type Mapping struct {
 // candidate builds the answer that gives each slot its place.
 func (t *site) candidate(assigned []int32) Candidate {
 	p := t.plan
-	var c Candidate
-	c.Allocations = make([]Allocation, 0, p.needs)
-	c.Mappings = make([]Mapping, len(p.groups))
-	backing := make([]tree.Provider, 0, len(p.slots))
-	for i, at := range assigned {
-		s := &p.slots[i]
-		provider := t.places[at].provider
-		for _, n := range s.needs {
-			c.add(provider, p.classes[n.class].name, n.amount)
-		}
-		m := &c.Mappings[s.group]
-		if m.Providers == nil {
-			m.Suffix = p.groups[s.group].suffix
-			m.Providers = backing[len(backing):]
-		}
-		if !slices.Contains(m.Providers, provider) {
-			// The slots of a group are neighbours, so its part of backing grows
-			// in place.
-			backing = append(backing, provider)
-			m.Providers = append(m.Providers, provider)
+	c := Candidate{Allocations: make([]Allocation, 0, p.needs), Mappings: make([]Mapping, len(p.groups))}
+	for _, at := range t.group(assigned) {
+		from := len(c.Allocations)
+		for s := t.head[at]; s >= 0; s = t.next[s] {
+			for _, n := range p.slots[s].needs {
+				c.add(from, Allocation{t.places[at].provider, p.classes[n.class].name, n.amount})
+			}
 		}
 	}
-	byNumber := func(a, b tree.Provider) int { return cmp.Compare(a.Number(), b.Number()) }
-	for i := range c.Mappings {
-		m := &c.Mappings[i]
-		m.Providers = slices.Clip(m.Providers)
-		if len(m.Providers) > 1 {
-			slices.SortFunc(m.Providers, byNumber)
+	met := make([]tree.Provider, len(p.slots))
+	for i := 0; i < len(p.slots); { // the slots of a group are neighbours
+		group, from := p.slots[i].group, i
+		for ; i < len(p.slots) && p.slots[i].group == group; i++ {
+			met[i] = t.places[assigned[i]].provider
 		}
-	}
-	if len(c.Allocations) > 1 {
-		slices.SortStableFunc(c.Allocations, func(a, b Allocation) int { return byNumber(a.Provider, b.Provider) })
+		providers := met[from:i:i]
+		if len(providers) > 1 {
+			slices.SortFunc(providers, func(a, b tree.Provider) int { return cmp.Compare(a.Number(), b.Number()) })
+			providers = slices.Compact(providers)
+		}
+		c.Mappings[group] = Mapping{p.groups[group].suffix, providers}
 	}
 	return c
 }
 
-func (c *Candidate) add(provider tree.Provider, class string, amount int64) {
-	for i := range c.Allocations {
-		if a := &c.Allocations[i]; a.Provider == provider && a.Class == class {
-			a.Amount += amount
+// group lists the slots of each place, in their order, from head on. It
+// returns all places in order of creation.
+func (t *site) group(assigned []int32) []int32 {
+	n := len(t.places)
+	if len(t.sorted) != n {
+		t.sorted = t.sorted[:0]
+		for at := range t.places {
+			t.sorted = append(t.sorted, int32(at))
+		}
+		slices.SortFunc(t.sorted, func(a, b int32) int {
+			return cmp.Compare(t.places[a].provider.Number(), t.places[b].provider.Number())
+		})
+		t.head = slices.Grow(t.head[:0], n)[:n]
+	}
+	for at := range t.head {
+		t.head[at] = -1
+	}
+	t.next = slices.Grow(t.next[:0], len(assigned))[:len(assigned)]
+	for s := len(assigned) - 1; s >= 0; s-- {
+		at := assigned[s]
+		t.next[s], t.head[at] = t.head[at], int32(s)
+	}
+	return t.sorted
+}
+
+// add sums the allocation with one of its class from that index on.
+func (c *Candidate) add(from int, a Allocation) {
+	for i := from; i < len(c.Allocations); i++ {
+		if c.Allocations[i].Class == a.Class {
+			c.Allocations[i].Amount += a.Amount
 			return
 		}
 	}
-	c.Allocations = append(c.Allocations, Allocation{provider, class, amount})
+	c.Allocations = append(c.Allocations, a)
 }
 
 // Summarized are the providers that a summary of the candidates is about: all

@@ -14,6 +14,14 @@ type solver interface {
 	undo(position int)
 }
 
+// unbounded solves problems where any slot can have any place of its domain.
+type unbounded struct{ slots []int32 }
+
+func (u unbounded) order() []int32         { return u.slots }
+func (u unbounded) solvable() bool         { return true }
+func (u unbounded) decide(int, int32) bool { return true }
+func (u unbounded) undo(int)               {}
+
 // matching solves problems whose conditions are bins. It holds a whole answer
 // at any time; a decision that the answer does not have is met by an
 // augmenting path, which fails only where there is no answer. Since decisions

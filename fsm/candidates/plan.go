@@ -23,14 +23,16 @@ type plan struct {
 	kinds   []kind // like slots share a kind
 	needs   int    // of all slots
 
+	all      []int32    // the slots' numbers
 	loose    []int32    // the slots of the group without suffix
 	choices  [][]uint32 // traits wanted on any of the loose slots' providers, one of each
 	subtrees [][]int32  // slots
 
 	rootFilters []*traitFilter
 
-	sharing  []share
-	sharedBy map[tree.UUID][]int32 // aggregate: members among sharing
+	sharingTrait uint32
+	sharing      []share
+	sharedBy     map[tree.UUID][]int32 // aggregate: members among sharing
 }
 
 type class struct {
@@ -64,8 +66,8 @@ type kind struct {
 
 // share is a sharing provider that fits some kind.
 type share struct {
-	place place
-	fits  []bool // by kind
+	provider tree.Provider
+	fits     []bool // by kind
 }
 
 func compile(s *tree.State, r *Request, o Observer) (*plan, *Error) {
@@ -79,6 +81,7 @@ func compile(s *tree.State, r *Request, o Observer) (*plan, *Error) {
 		}
 	}
 	for i := range p.slots {
+		p.all = append(p.all, int32(i))
 		p.needs += len(p.slots[i].needs)
 	}
 	for i, names := range [2][]string{r.RootRequired, r.RootForbidden} {
@@ -236,14 +239,16 @@ func (p *plan) findSharing() {
 	if !ok {
 		return
 	}
+	p.sharingTrait = trait
+	rooms := make([]room, len(p.classes))
 	p.state.IndexOfTrait(trait).Each(0, func(number uint32) bool {
 		provider, _ := p.state.ByNumber(number)
 		index := int32(len(p.sharing)) //nolint:gosec // provider numbers have 32 bits
-		s := share{place: p.newPlace(provider), fits: make([]bool, len(p.kinds))}
-		s.place.sharing = true
+		p.look(provider, rooms)
+		s := share{provider: provider, fits: make([]bool, len(p.kinds))}
 		any := false
 		for k := range p.kinds {
-			if p.fits(k, provider, nil) {
+			if p.fits(k, provider, rooms, nil) {
 				s.fits[k], any = true, true
 				p.kinds[k].shared = append(p.kinds[k].shared, index)
 			}
@@ -263,24 +268,37 @@ func (p *plan) findSharing() {
 	})
 }
 
-// fits reports whether the provider alone can meet the kind.
-func (p *plan) fits(k int, provider tree.Provider, o Observer) bool {
+// room is the room of one class on a provider, if it has the class.
+type room struct {
+	tree.Room
+	there bool
+}
+
+// look gets a provider's rooms of all classes.
+func (p *plan) look(provider tree.Provider, rooms []room) {
+	for i := range rooms {
+		rooms[i].Room, rooms[i].there = provider.RoomOf(p.classes[i].number)
+	}
+}
+
+// fits reports whether the provider, which has the rooms, alone can meet the
+// kind.
+func (p *plan) fits(k int, provider tree.Provider, rooms []room, o Observer) bool {
 	kind := &p.kinds[k]
 	for _, n := range kind.needs {
-		c := &p.classes[n.class]
-		room, ok := provider.RoomOf(c.number)
-		if ok && room.Fits(n.amount) {
+		room := &rooms[n.class]
+		if room.there && room.Fits(n.amount) {
 			continue
 		}
 		if o != nil {
 			stage := StageCapacity
 			switch {
-			case !ok:
+			case !room.there:
 				stage = StageClass
 			case room.Free >= n.amount:
 				stage = StageAmount
 			}
-			o.Rejected(Rejection{stage, provider, kind.group.Suffix, c.name})
+			o.Rejected(Rejection{stage, provider, kind.group.Suffix, p.classes[n.class].name})
 		}
 		return false
 	}

@@ -90,7 +90,7 @@ func indexes[T any](keys []T, index func(T) tree.Index) []tree.Index {
 func (p *plan) reached(k int32) []tree.Index {
 	var aggregates []tree.UUID
 	for _, i := range p.kinds[k].shared {
-		p.sharing[i].place.provider.EachAggregate(func(a tree.UUID) bool {
+		p.sharing[i].provider.EachAggregate(func(a tree.UUID) bool {
 			if !slices.Contains(aggregates, a) {
 				aggregates = append(aggregates, a)
 			}

@@ -222,7 +222,7 @@ func (f *Search) enter() (*walk, []int32) {
 				mix(f.random, t.domains[k])
 			}
 		}
-		w := newWalk(t, &f.stats)
+		w := t.start(&f.stats)
 		if assigned := w.next(); assigned != nil {
 			return w, assigned
 		}

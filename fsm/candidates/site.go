@@ -17,27 +17,6 @@ type place struct {
 	above []uint32
 }
 
-func (p *plan) newPlace(provider tree.Provider) place {
-	at := place{provider: provider, rooms: make([]int64, len(p.classes))}
-	p.fill(&at)
-	return at
-}
-
-func (p *plan) fill(at *place) {
-	for i, c := range p.classes {
-		at.rooms[i] = -1
-		if room, ok := at.provider.RoomOf(c.number); ok {
-			at.rooms[i] = min(room.Free, room.MaxUnit)
-		}
-	}
-	at.above = at.above[:0]
-	if len(p.subtrees) > 0 {
-		for up, ok := at.provider.Parent(); ok; up, ok = up.Parent() {
-			at.above = append(at.above, up.Number())
-		}
-	}
-}
-
 // site is one tree with the sharing providers within its reach, and where each
 // slot could go.
 type site struct {
@@ -47,12 +26,19 @@ type site struct {
 	// domains has, for each kind, the places that fit it.
 	domains [][]int32
 
+	// What follows is memory that is used again for the next tree.
+	walk    walk
 	members []tree.Provider
+	rooms   []room
 	near    []int32
+	sums    []int64
+	sorted  []int32
+	head    []int32
+	next    []int32
 }
 
 func (p *plan) newSite() *site {
-	return &site{plan: p, domains: make([][]int32, len(p.kinds))}
+	return &site{plan: p, domains: make([][]int32, len(p.kinds)), rooms: make([]room, len(p.classes))}
 }
 
 // enter looks at a tree and reports whether every slot has a place.
@@ -60,6 +46,7 @@ func (t *site) enter(root tree.Provider) bool {
 	p := t.plan
 	t.root = root
 	t.places = t.places[:0]
+	t.sorted = t.sorted[:0]
 	for k := range t.domains {
 		t.domains[k] = t.domains[k][:0]
 	}
@@ -72,16 +59,16 @@ func (t *site) enter(root tree.Provider) bool {
 		}
 	}
 	t.members = root.AppendSubtree(t.members[:0])
-	sharing, _ := p.state.TraitNumber(sharingTrait)
 	for _, m := range t.members {
+		p.look(m, t.rooms)
 		index := int32(-1)
 		for k := range p.kinds {
-			if !p.fits(k, m, p.observer) {
+			if !p.fits(k, m, t.rooms, p.observer) {
 				continue
 			}
 			if index < 0 {
 				index = t.addPlace(m)
-				t.places[index].sharing = len(p.sharing) > 0 && m.HasTraitNumber(sharing)
+				t.places[index].sharing = len(p.sharing) > 0 && m.HasTraitNumber(p.sharingTrait)
 			}
 			t.domains[k] = append(t.domains[k], index)
 		}
@@ -100,7 +87,8 @@ func (t *site) enter(root tree.Provider) bool {
 	return true
 }
 
-// addPlace uses the memory of places of an earlier tree where there is some.
+// addPlace adds the provider whose rooms were looked at last. It uses the
+// memory of places of an earlier tree where there is some.
 func (t *site) addPlace(provider tree.Provider) int32 {
 	n := len(t.places)
 	if n < cap(t.places) {
@@ -110,10 +98,21 @@ func (t *site) addPlace(provider tree.Provider) int32 {
 	}
 	at := &t.places[n]
 	at.provider = provider
-	if len(at.rooms) != len(t.plan.classes) {
-		at.rooms = make([]int64, len(t.plan.classes))
+	if at.rooms == nil {
+		at.rooms = make([]int64, len(t.rooms))
 	}
-	t.plan.fill(at)
+	for i, r := range t.rooms {
+		at.rooms[i] = -1
+		if r.there {
+			at.rooms[i] = min(r.Free, r.MaxUnit)
+		}
+	}
+	at.above = at.above[:0]
+	if len(t.plan.subtrees) > 0 {
+		for up, ok := provider.Parent(); ok; up, ok = up.Parent() {
+			at.above = append(at.above, up.Number())
+		}
+	}
 	return int32(n) //nolint:gosec // provider numbers have 32 bits
 }
 
@@ -126,7 +125,7 @@ func (t *site) addSharing() {
 	for _, m := range t.members {
 		m.EachAggregate(func(a tree.UUID) bool {
 			for _, i := range p.sharedBy[a] {
-				if p.sharing[i].place.provider.RootNumber() != root {
+				if p.sharing[i].provider.RootNumber() != root {
 					t.near = append(t.near, i)
 				}
 			}
@@ -137,7 +136,8 @@ func (t *site) addSharing() {
 	t.near = slices.Compact(t.near)
 	for _, i := range t.near {
 		s := &p.sharing[i]
-		index := t.addPlace(s.place.provider)
+		p.look(s.provider, t.rooms)
+		index := t.addPlace(s.provider)
 		t.places[index].sharing = true
 		for k, fits := range s.fits {
 			if fits {

@@ -14,15 +14,17 @@ import (
 // condition is one of them, in one tree.
 type condition struct {
 	slots []int32
-	// tops are the cases' places: with same_subtree and trees, the first of
-	// slots to be there is at the top. With traits there is one case a slot.
-	tops []int32
-	kind conditionKind
+	// cases has, except for traits, the place at the top and the first of slots
+	// to be there. With traits there is one case for each slot.
+	cases []topCase
+	kind  conditionKind
 	// choice are the traits of kind ofTraits.
 	choice []uint32
 	// root is the tree of kind ofTree.
 	root uint32
 }
+
+type topCase struct{ first, top int32 }
 
 type conditionKind uint8
 
@@ -40,11 +42,7 @@ func (t *site) conditions() []condition {
 		all = append(all, condition{kind: ofTraits, slots: p.loose, choice: choice})
 	}
 	for _, slots := range p.subtrees {
-		c := condition{kind: ofSubtree, slots: slots}
-		for i := range t.places {
-			c.tops = append(c.tops, int32(i))
-		}
-		all = append(all, c)
+		all = append(all, condition{kind: ofSubtree, slots: slots, cases: t.cases(slots, nil)})
 	}
 	if !p.request.Nested {
 		all = append(all, t.trees()...)
@@ -58,33 +56,45 @@ func (t *site) trees() []condition {
 	if len(t.places) < 2 {
 		return nil
 	}
-	everyone := make([]int32, len(p.slots))
-	for i := range everyone {
-		everyone[i] = int32(i)
+	counts := make(map[uint32]int)
+	for i := range t.places {
+		counts[t.places[i].provider.RootNumber()]++
 	}
 	var all []condition
 	for i := range t.places {
 		root := t.places[i].provider.RootNumber()
-		at := slices.IndexFunc(all, func(c condition) bool { return c.root == root })
-		if at < 0 {
-			at = len(all)
-			all = append(all, condition{kind: ofTree, slots: everyone, root: root})
+		if counts[root] > 1 {
+			counts[root] = 0 // once
+			of := func(at int32) bool { return t.places[at].provider.RootNumber() == root }
+			all = append(all, condition{kind: ofTree, slots: p.all, root: root, cases: t.cases(p.all, of)})
 		}
-		all[at].tops = append(all[at].tops, int32(i))
 	}
-	return slices.DeleteFunc(all, func(c condition) bool { return len(c.tops) < 2 })
+	return all
 }
 
-// cases is the number of cases of the condition.
-func (c *condition) cases() int {
+// cases are those of the slots' places that pass.
+func (t *site) cases(slots []int32, pass func(at int32) bool) []topCase {
+	var all []topCase
+	for i, s := range slots {
+		for _, at := range t.domains[t.plan.slots[s].kind] {
+			if pass == nil || pass(at) {
+				all = append(all, topCase{int32(i), at})
+			}
+		}
+	}
+	return all
+}
+
+// count is the number of cases. A tree may have none of the slots, too.
+func (c *condition) count() int {
 	switch c.kind {
 	case ofTraits:
 		return len(c.slots)
 	case ofTree:
-		return len(c.slots)*len(c.tops) + 1
+		return len(c.cases) + 1
 	case ofSubtree:
 	}
-	return len(c.slots) * len(c.tops)
+	return len(c.cases)
 }
 
 // narrow returns the domains of one case, or false where a slot has none left.
@@ -93,12 +103,12 @@ func (t *site) narrow(c *condition, number int, domains [][]int32) ([][]int32, b
 	if c.kind == ofTraits {
 		return t.narrowTraits(c, number, domains)
 	}
-	if c.kind == ofTree && number == len(c.slots)*len(c.tops) { // none of the tree
+	if c.kind == ofTree && number == len(c.cases) { // none of the tree
 		return keep(domains, c.slots, func(_ int, at int32) bool {
 			return t.places[at].provider.RootNumber() != c.root
 		})
 	}
-	top, first := c.tops[number/len(c.slots)], number%len(c.slots)
+	top, first := c.cases[number].top, int(c.cases[number].first)
 	if !slices.Contains(domains[c.slots[first]], top) {
 		return nil, false
 	}

@@ -6,7 +6,9 @@ type walk struct {
 	stats      *Stats
 	conditions []condition
 	frames     []frame
-	leaf       *leaf
+	leaf       leaf
+	listing    bool // the leaf has answers left
+	base       [][]int32
 }
 
 // frame is a case of the conditions up to its level, and the next case of the
@@ -17,13 +19,17 @@ type frame struct {
 	next    int
 }
 
-func newWalk(t *site, stats *Stats) *walk {
-	w := &walk{site: t, stats: stats, conditions: t.conditions()}
-	domains := make([][]int32, len(t.plan.slots))
-	for i := range domains {
-		domains[i] = t.domains[t.plan.slots[i].kind]
+// start begins with the tree that the site was entered with.
+func (t *site) start(stats *Stats) *walk {
+	w := &t.walk
+	w.site, w.stats, w.listing = t, stats, false
+	w.conditions = t.conditions()
+	w.frames = w.frames[:0]
+	w.base = w.base[:0]
+	for i := range t.plan.slots {
+		w.base = append(w.base, t.domains[t.plan.slots[i].kind])
 	}
-	w.push(domains, 0)
+	w.push(w.base, 0)
 	return w
 }
 
@@ -38,6 +44,9 @@ func (w *walk) push(domains [][]int32, level int) {
 
 func (w *walk) solver(domains [][]int32) solver {
 	b := &problem{site: w.site, domains: domains, stats: w.stats}
+	if b.unbounded() {
+		return unbounded{w.site.plan.all}
+	}
 	if bins, exact := b.bins(); exact {
 		return newMatching(b, bins)
 	}
@@ -48,23 +57,24 @@ func (w *walk) solver(domains [][]int32) solver {
 // last. It is valid until the next call.
 func (w *walk) next() []int32 {
 	for {
-		if w.leaf != nil {
+		if w.listing {
 			if w.leaf.next() {
 				return w.leaf.assigned
 			}
-			w.leaf = nil
+			w.listing = false
 		}
 		if len(w.frames) == 0 {
 			return nil
 		}
 		f := &w.frames[len(w.frames)-1]
 		if f.level == len(w.conditions) {
-			w.leaf = newLeaf(f.domains, w.solver(f.domains))
+			w.leaf.start(f.domains, w.solver(f.domains))
+			w.listing = true
 			w.frames = w.frames[:len(w.frames)-1]
 			continue
 		}
 		c := &w.conditions[f.level]
-		if f.next == c.cases() {
+		if f.next == c.count() {
 			w.frames = w.frames[:len(w.frames)-1]
 			continue
 		}
@@ -87,14 +97,16 @@ type leaf struct {
 	depth    int
 }
 
-func newLeaf(domains [][]int32, s solver) *leaf {
+func (l *leaf) start(domains [][]int32, s solver) {
 	n := len(domains)
-	backing := make([]int32, 2*n)
-	l := &leaf{domains: domains, solver: s, order: s.order(), assigned: backing[:n:n], cursor: backing[n:]}
+	l.domains, l.solver, l.order, l.depth = domains, s, s.order(), 0
+	if len(l.assigned) != n {
+		l.assigned, l.cursor = make([]int32, n), make([]int32, n)
+	}
+	clear(l.cursor)
 	if !s.solvable() {
 		l.depth = -1
 	}
-	return l
 }
 
 func (l *leaf) next() bool {

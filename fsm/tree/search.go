@@ -40,12 +40,12 @@ func (r Room) Fits(amount int64) bool {
 
 // RoomOf returns the room of the inventory of a class, by the class's number.
 func (p Provider) RoomOf(class uint32) (Room, bool) {
-	i, ok := p.r.inventoryOf(class)
-	if !ok {
-		return Room{}, false
+	for i := range p.r.inventories { // few: faster than a binary search
+		if inv := &p.r.inventories[i]; inv.class == class {
+			return Room{int64(inv.minUnit), int64(inv.maxUnit), int64(inv.stepSize), inv.capacity() - inv.used}, true
+		}
 	}
-	inv := p.r.inventories[i]
-	return Room{int64(inv.minUnit), int64(inv.maxUnit), int64(inv.stepSize), inv.capacity() - inv.used}, true
+	return Room{}, false
 }
 
 // HasTraitNumber reports whether the provider has the trait of that number.
