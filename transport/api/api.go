@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/health"
@@ -23,7 +24,7 @@ type Config struct {
 	// Logger gets internal errors, at level error. Nil means none.
 	Logger hclog.Logger
 	// Metrics counts requests and errors, and is served at /metrics. Nil means
-	// metrics in a registry of their own.
+	// a registry of its own, with metrics of the Go runtime and the process.
 	Metrics *health.Metrics
 }
 
@@ -59,8 +60,10 @@ func newServer(node Node, c Config) *server {
 		s.log = hclog.NewNullLogger()
 	}
 	if s.metrics == nil {
+		registry := prometheus.NewRegistry()
 		// A fresh registry has no metric that could be in the way.
-		s.metrics, _ = health.NewMetrics(prometheus.NewRegistry(), node)
+		s.metrics, _ = health.NewMetrics(registry, node)
+		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 	for _, r := range routes() {
 		s.mux.Handle(r.method+" "+r.path, bound{s, r})

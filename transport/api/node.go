@@ -7,6 +7,8 @@ import (
 	"github.com/treenode/treenode/fsm"
 )
 
+var _ Node = (*cluster.Node)(nil)
+
 // Node is the node that serves: what this package needs of cluster.Node. All
 // methods may be called concurrently, and every error is a *cluster.Error.
 type Node interface {
