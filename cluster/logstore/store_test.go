@@ -316,7 +316,7 @@ func TestConcurrentReadersSeeNoHoles(t *testing.T) {
 			}
 		})
 	}
-	for i := range 100 {
+	for i := range 40 {
 		first, last := s.Range()
 		if err := s.DeleteRange(first, first+4); err != nil {
 			t.Fatal(err)
@@ -325,7 +325,7 @@ func TestConcurrentReadersSeeNoHoles(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustStore(t, s, run(last-9, 15)...)
-		if i == 50 {
+		if i == 20 {
 			if err := s.Set([]byte("k"), []byte("v")); err != nil {
 				t.Fatal(err)
 			}

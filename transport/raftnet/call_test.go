@@ -223,7 +223,7 @@ func TestContextEnds(t *testing.T) {
 		if _, err := a.Call(soon(t), b.Addr(), cluster.VerbHello, nil); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		_, err = a.Call(ctx, b.Addr(), cluster.VerbForward, nil)
 		var refused *cluster.PeerError
@@ -437,7 +437,7 @@ func TestIdleConnections(t *testing.T) {
 func TestAcceptorClosesIdle(t *testing.T) {
 	noLeaks(t)
 	a := listen(t, "c")
-	b := listen(t, "c", func(c *Config) { c.Limits.CallIdleTimeout = 10 * time.Millisecond })
+	b := listen(t, "c", func(c *Config) { c.Limits.CallIdleTimeout = 200 * time.Millisecond })
 	b.Serve(handlerFunc(echo))
 	for round := range uint64(3) {
 		if _, err := a.Call(soon(t), b.Addr(), cluster.VerbHello, nil); err != nil {

@@ -135,23 +135,32 @@ func wantEnded(t *testing.T, conns ...net.Conn) {
 func TestStream(t *testing.T) {
 	eachTransport(t, func(t *testing.T, secure func(*Config)) {
 		noLeaks(t)
-		a, b := listen(t, "c", secure), listen(t, "c", secure)
+		const handshake = 500 * time.Millisecond
+		short := func(c *Config) { c.Limits.HandshakeTimeout = handshake }
+		a, b := listen(t, "c", secure, short), listen(t, "c", secure, short)
 		near, far := mustDial(t, a, b)
-		for _, ends := range [][2]net.Conn{{near, far}, {far, near}} {
-			go ends[0].Write([]byte("hello"))
-			got := make([]byte, 5)
-			if _, err := io.ReadFull(ends[1], got); err != nil || string(got) != "hello" {
-				t.Fatalf("%q, %v", got, err)
+		exchange := func() {
+			for _, ends := range [][2]net.Conn{{near, far}, {far, near}} {
+				go ends[0].Write([]byte("hello"))
+				got := make([]byte, 5)
+				if _, err := io.ReadFull(ends[1], got); err != nil || string(got) != "hello" {
+					t.Fatalf("%q, %v", got, err)
+				}
 			}
 		}
-		// No deadline of the handshake is left on either side.
-		if err := near.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		exchange()
+		// Once the handshake's time is over, no deadline of it must be left.
+		if err := near.SetReadDeadline(time.Now().Add(handshake)); err != nil {
 			t.Fatal(err)
 		}
 		var timeout net.Error
 		if _, err := near.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
 			t.Error(err)
 		}
+		if err := near.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		exchange()
 		if err := near.Close(); err != nil {
 			t.Error(err)
 		}
@@ -198,7 +207,7 @@ func TestStreamLayerClose(t *testing.T) {
 func TestStreamNobodyTakes(t *testing.T) {
 	noLeaks(t)
 	a := listen(t, "c")
-	b := listen(t, "c", func(c *Config) { c.Limits.HandshakeTimeout = 30 * time.Millisecond })
+	b := listen(t, "c", func(c *Config) { c.Limits.HandshakeTimeout = 300 * time.Millisecond })
 	conn, err := a.raftDial(b.Addr(), patience)
 	if err != nil {
 		t.Fatal(err)

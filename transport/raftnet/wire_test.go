@@ -134,7 +134,7 @@ func TestGarbage(t *testing.T) {
 
 func TestSlowStrangers(t *testing.T) {
 	noLeaks(t)
-	n := listen(t, "c", func(c *Config) { c.Limits.HandshakeTimeout = 100 * time.Millisecond })
+	n := listen(t, "c", func(c *Config) { c.Limits.HandshakeTimeout = 500 * time.Millisecond })
 	n.Serve(handlerFunc(echo))
 	var slow []net.Conn
 	for _, say := range []string{"", "T", "TNRN", "TNRN\x01\x02", "TNRN\x01\x02\x05ab"} {
@@ -144,11 +144,11 @@ func TestSlowStrangers(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() { // each byte in time, the whole too late
-		for _, b := range []byte("NRN\x01\x02\x01cxxxxxxxxxxxxxxxxxxxx") {
+		for _, b := range []byte("NRN\x01\x02\x01cxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") {
 			select {
 			case <-stop:
 				return
-			case <-time.After(25 * time.Millisecond):
+			case <-time.After(40 * time.Millisecond):
 			}
 			if _, err := dripping.Write([]byte{b}); err != nil {
 				return
