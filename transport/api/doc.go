@@ -20,7 +20,9 @@
 //
 // A body has wire.BodyBytesMax bytes at most, a page wire.PageProvidersMax or
 // wire.PageConsumersMax elements, a tree told whole 100 000 providers, a list
-// of names 100 000, a transaction wire.OpsPerTxnMax operations. A request ends
+// of names 100 000, a transaction wire.OpsPerTxnMax operations. The cluster
+// bounds an encoded command too, below what fits a body: a populate of many
+// providers may have to be split. A request ends
 // after Config.RequestTimeout, except for the writing of its answer: the
 // owner's http.Server bounds that, and the header.
 //

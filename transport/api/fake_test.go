@@ -80,7 +80,7 @@ func (n *fakeNode) Status() cluster.Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return cluster.Status{
-		NodeID: "n1", RaftID: "n1@a", ClusterID: "c1", State: "leader", LeaderID: "n1@a", LeaderAPI: "http://127.0.0.1:8001",
+		NodeID: "n1", RaftID: "n1@a", ClusterID: "c1", State: "leader", LeaderID: "n1", LeaderAPI: "http://127.0.0.1:8001",
 		Term: 3, Commit: n.index, Applied: n.index,
 	}
 }
