@@ -347,9 +347,12 @@ func TestRefusedAfterUnknown(t *testing.T) {
 	_, err = tree.Commit(meeting(t, n, broken))
 	e := wantError(t, err, wire.Unknown, wire.CodeOutcomeUnknown)
 	n.failAlways(nil)
+	n.requests()
 	_, err = tree.Commit(t.Context())
 	wantError(t, err, wire.Rejected, wire.CodeTraitNotFound)
-	n.requests()
+	if all := ids(n.requests()); len(all) != 1 || all[0] != e.RequestID {
+		t.Errorf("requests %v, want one under %s", all, e.RequestID)
+	}
 	must(tree.Commit(t.Context(), CreateMissing()))(t)
 	if all := ids(n.requests()); len(all) != 1 || all[0] == e.RequestID {
 		t.Errorf("requests %v", all)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -406,6 +407,42 @@ func TestCancelDoesNotBlameTheEndpoint(t *testing.T) {
 	if n := len(cluster.nodes[0].requests()); n != 1 {
 		t.Error("the endpoint was not asked next")
 	}
+}
+
+// An answer may take as long as it likes while more of it keeps coming.
+func TestSlowAnswer(t *testing.T) {
+	for pause, attempts := range map[time.Duration]int{time.Second: 1, 3 * time.Second: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			cluster := newMemoryCluster(1)
+			asked := 0
+			slowly := roundTripper(func(r *http.Request) (*http.Response, error) {
+				resp, err := cluster.RoundTrip(r)
+				if asked++; asked == 1 && err == nil {
+					resp.Body = io.NopCloser(slowReader{r.Context(), resp.Body, pause})
+				}
+				return resp, err
+			})
+			c := connect(t, cluster.endpoints(), WithHTTPClient(&http.Client{Transport: slowly}), WithAttemptTimeout(2*time.Second))
+			must(c.CreateProvider(t.Context(), root("a")))(t)
+			if asked != attempts {
+				t.Errorf("%d attempts at %v a byte, want %d", asked, pause, attempts)
+			}
+		})
+	}
+}
+
+// slowReader gives a few bytes after each pause.
+type slowReader struct {
+	ctx   context.Context
+	r     io.Reader
+	pause time.Duration
+}
+
+func (s slowReader) Read(b []byte) (int, error) {
+	if !pause(s.ctx, s.pause) {
+		return 0, s.ctx.Err()
+	}
+	return s.r.Read(b[:min(len(b), 16)])
 }
 
 func TestAnswerTooLarge(t *testing.T) {
