@@ -1,0 +1,192 @@
+package placement
+
+import (
+	"net/http"
+
+	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/placement/jsontext"
+	"github.com/treenode/treenode/transport/placement/schema"
+)
+
+// consumerOf finds a consumer by the text of its UUID.
+func consumerOf(s *tree.State, text string) (tree.Consumer, bool) {
+	u, ok := tree.ParseUUID(text)
+	if !ok {
+		return tree.Consumer{}, false
+	}
+	return s.FindConsumer(u)
+}
+
+func showAllocations(c *call) *failure {
+	s, f := c.view()
+	if f != nil {
+		return f
+	}
+	allocations := jsontext.NewObject()
+	body := jsontext.NewObject().Set("allocations", allocations)
+	consumer, ok := consumerOf(s, c.variables["consumer"])
+	if !ok {
+		c.modified(0)
+		return c.reply(http.StatusOK, body)
+	}
+	for _, a := range consumer.Allocations() {
+		key := a.Provider.UUID().String()
+		if !allocations.Has(key) {
+			allocations.Set(key, jsontext.NewObject().Set("resources", jsontext.NewObject()).
+				Set("generation", a.Provider.Generation()))
+		}
+		allocations.Object(key).Object("resources").Set(a.Class, a.Amount)
+	}
+	if c.version >= 12 {
+		body.Set("project_id", consumer.Project()).Set("user_id", consumer.User())
+	}
+	if c.version >= 28 {
+		body.Set("consumer_generation", consumer.Generation())
+	}
+	if c.version >= 38 {
+		body.Set("consumer_type", typeOf(consumer))
+	}
+	c.modified(consumer.UpdatedAt())
+	return c.reply(http.StatusOK, body)
+}
+
+func providerAllocations(c *call) *failure {
+	_, p, f := c.provider()
+	if f != nil {
+		if f.status == http.StatusNotFound {
+			f.message = "Resource provider '" + c.variables["uuid"] + "' not found: " + f.message
+		}
+		return f
+	}
+	all := jsontext.NewObject()
+	for consumer := range p.Claims(tree.UUID{}) {
+		resources := jsontext.NewObject()
+		for _, a := range consumer.Allocations() {
+			if a.Provider.UUID() == p.UUID() {
+				resources.Set(a.Class, a.Amount)
+			}
+		}
+		one := jsontext.NewObject().Set("resources", resources)
+		if c.version >= 28 {
+			one.Set("consumer_generation", consumer.Generation())
+		}
+		all.Set(consumer.UUID().String(), one)
+	}
+	c.modified(0)
+	return c.reply(http.StatusOK, jsontext.NewObject().Set("allocations", all).
+		Set("resource_provider_generation", p.Generation()))
+}
+
+func putAllocations(c *call) *failure {
+	text := c.variables["consumer"]
+	u, ok := tree.ParseUUID(text)
+	if !ok {
+		return badRequest("Malformed consumer_uuid: %s", text)
+	}
+	body, f := c.body(c.putAllocationsSchema())
+	if f != nil {
+		return f
+	}
+	one := c.consumerRequest(u, body)
+	return c.claim([]consumerRequest{one}, func(class string) *failure {
+		return badRequest("Unable to allocate inventory for consumer %s: %s", text, noClass(class))
+	})
+}
+
+func (c *call) putAllocationsSchema() *schema.Schema {
+	switch {
+	case c.version >= 38:
+		return schema.PutAllocations38
+	case c.version >= 34:
+		return schema.PutAllocations34
+	case c.version >= 28:
+		return schema.PutAllocations28
+	case c.version >= 12:
+		return schema.PutAllocations12
+	case c.version >= 8:
+		return schema.PutAllocations8
+	}
+	return schema.PutAllocations0
+}
+
+func postAllocations(c *call) *failure {
+	s := schema.PostAllocations13
+	switch {
+	case c.version >= 38:
+		s = schema.PostAllocations38
+	case c.version >= 34:
+		s = schema.PostAllocations34
+	case c.version >= 28:
+		s = schema.PostAllocations28
+	}
+	body, f := c.body(s)
+	if f != nil {
+		return f
+	}
+	requests, f := c.consumerRequests(body)
+	if f != nil {
+		return f
+	}
+	return c.claim(requests, func(class string) *failure {
+		return badRequest("Unable to allocate inventory %s", noClass(class))
+	})
+}
+
+// claim writes the allocations of consumers, all or none.
+func (c *call) claim(requests []consumerRequest, unknownClass func(string) *failure) *failure {
+	s, f := c.view()
+	if f != nil {
+		return f
+	}
+	plan, f := c.plan(s, requests, unknownClass)
+	if f != nil {
+		return f
+	}
+	if f := checkClaims(s, plan.claims, capacityOf); f != nil {
+		return f
+	}
+	if len(plan.claims) == 0 {
+		return c.done(http.StatusNoContent)
+	}
+	result, f := c.propose(tree.Txn{Preconditions: plan.conditions, Ops: []tree.Op{tree.Claim{Consumers: plan.claims}}})
+	if f != nil {
+		return f
+	}
+	if result.Refused != nil {
+		return refusedClaim(result.Refused)
+	}
+	return c.done(http.StatusNoContent)
+}
+
+// refusedClaim is a refusal that the state seen before did not predict.
+func refusedClaim(e *tree.Error) *failure {
+	switch e.Code {
+	case tree.CodeCapacityExceeded, tree.CodeAmountInvalid, tree.CodeInventoryNotFound:
+		return conflict("Unable to allocate inventory: %s", e.Message)
+	case tree.CodeInvalid:
+		return badRequest("%s", e.Message)
+	default:
+		return concurrent(e.Message)
+	}
+}
+
+func deleteAllocations(c *call) *failure {
+	text := c.variables["consumer"]
+	missing := notFound("No allocations for consumer '%s'", text)
+	s, f := c.view()
+	if f != nil {
+		return f
+	}
+	consumer, ok := consumerOf(s, text)
+	if !ok {
+		return missing
+	}
+	result, f := c.propose(tree.Txn{Ops: []tree.Op{tree.Release{Consumers: []tree.UUID{consumer.UUID()}}}})
+	if f != nil {
+		return f
+	}
+	if result.Refused != nil {
+		return missing
+	}
+	return c.done(http.StatusNoContent)
+}

@@ -1,0 +1,202 @@
+package placement
+
+import (
+	"strconv"
+
+	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/placement/jsontext"
+)
+
+// consumerRequest is what a body asks for one consumer.
+type consumerRequest struct {
+	uuid                tree.UUID
+	project, user, kind string
+	// generation is the one the client expects; nil for a consumer that must
+	// not be there yet. Meaningless below 1.28.
+	generation  *int64
+	allocations []allocationRequest
+}
+
+type allocationRequest struct {
+	provider string // as the client wrote it
+	class    string
+	amount   int64
+}
+
+// consumerRequests reads a body that maps consumers to what they ask for.
+func (c *call) consumerRequests(body *jsontext.Object) ([]consumerRequest, *failure) {
+	var all []consumerRequest
+	seen := map[tree.UUID]bool{}
+	for _, name := range body.Names() {
+		u, ok := tree.ParseUUID(name)
+		if !ok || seen[u] {
+			return nil, badRequest("Malformed consumer_uuid: %s", name)
+		}
+		seen[u] = true
+		all = append(all, c.consumerRequest(u, body.Object(name)))
+	}
+	return all, nil
+}
+
+func (c *call) consumerRequest(u tree.UUID, body *jsontext.Object) consumerRequest {
+	r := consumerRequest{
+		uuid: u, project: body.String("project_id"), user: body.String("user_id"), kind: body.String("consumer_type"),
+	}
+	if c.version < 8 {
+		r.project, r.user = c.config.IncompleteProject, c.config.IncompleteUser
+	}
+	if g := body.Get("consumer_generation"); g != nil {
+		n := whole(g)
+		r.generation = &n
+	}
+	for _, entry := range body.Array("allocations") { // the list form below 1.12
+		if o, ok := entry.(*jsontext.Object); ok {
+			r.add(o.Object("resource_provider").String("uuid"), o.Object("resources"))
+		}
+	}
+	byProvider := body.Object("allocations")
+	for _, name := range byProvider.Names() {
+		r.add(name, byProvider.Object(name).Object("resources"))
+	}
+	return r
+}
+
+// add takes what is asked of one provider; of two amounts of one class, the
+// last counts.
+func (r *consumerRequest) add(provider string, resources *jsontext.Object) {
+	for _, class := range resources.Names() {
+		asked := allocationRequest{provider, class, whole(resources.Get(class))}
+		replaced := false
+		for i, a := range r.allocations {
+			if a.provider == provider && a.class == class {
+				r.allocations[i], replaced = asked, true
+			}
+		}
+		if !replaced {
+			r.allocations = append(r.allocations, asked)
+		}
+	}
+}
+
+// claimPlan is what requests come to on the state they were checked on, and
+// what has to hold still when it is applied.
+type claimPlan struct {
+	claims     []tree.ConsumerClaim
+	conditions []tree.Precondition
+}
+
+// plan checks consumers first, then providers, then classes.
+func (c *call) plan(s *tree.State, requests []consumerRequest, unknownClass func(string) *failure) (claimPlan, *failure) {
+	var plan claimPlan
+	for _, r := range requests {
+		condition, f := c.consumerCondition(s, r)
+		if f != nil {
+			return plan, f
+		}
+		if condition != nil {
+			plan.conditions = append(plan.conditions, *condition)
+		}
+	}
+	for _, r := range requests {
+		claim := tree.ConsumerClaim{Consumer: r.uuid, Project: r.project, User: r.user, Type: r.kind}
+		for _, a := range r.allocations {
+			p, ok := lookup(s, a.provider)
+			if !ok {
+				return plan, badRequest("Allocation for resource provider '%s' that does not exist.", a.provider)
+			}
+			claim.Allocations = append(claim.Allocations, tree.AllocationOf{
+				Provider: tree.ByUUID(p.UUID()), Class: a.class, Amount: a.amount,
+			})
+		}
+		if len(claim.Allocations) == 0 {
+			if _, known := s.FindConsumer(r.uuid); !known {
+				continue // nothing to take from a consumer that has nothing
+			}
+		}
+		plan.claims = append(plan.claims, claim)
+	}
+	for _, claim := range plan.claims {
+		for _, a := range claim.Allocations {
+			if !s.HasResourceClass(a.Class) {
+				return plan, unknownClass(a.Class)
+			}
+		}
+	}
+	return plan, nil
+}
+
+// consumerCondition compares the generation that the client expects. From 1.28
+// on a consumer is named with its generation, or with null as a new one.
+func (c *call) consumerCondition(s *tree.State, r consumerRequest) (*tree.Precondition, *failure) {
+	if c.version < 28 {
+		return nil, nil
+	}
+	consumer, known := s.FindConsumer(r.uuid)
+	given, expected := "None", "null"
+	if r.generation != nil {
+		given = strconv.FormatInt(*r.generation, 10)
+	}
+	if known {
+		expected = strconv.FormatUint(consumer.Generation(), 10)
+	}
+	switch {
+	case !known && r.generation == nil:
+		return &tree.Precondition{Kind: tree.ConsumerAbsent, Consumer: r.uuid}, nil
+	case known && given == expected:
+		return &tree.Precondition{Kind: tree.ConsumerGeneration, Consumer: r.uuid, Value: consumer.Generation()}, nil
+	}
+	return nil, concurrent("consumer generation conflict - expected " + expected + " but got " + given)
+}
+
+// holding is one class of one provider.
+type holding struct {
+	provider tree.UUID
+	class    string
+}
+
+// inventoryLookup finds what a provider has of a class.
+type inventoryLookup func(p tree.Provider, class string) (tree.InventoryUsage, bool)
+
+func capacityOf(p tree.Provider, class string) (tree.InventoryUsage, bool) { return p.Inventory(class) }
+
+// checkClaims says why claims would be refused, in the words that clients
+// know. What a consumer had before is free for what it asks for.
+func checkClaims(s *tree.State, claims []tree.ConsumerClaim, find inventoryLookup) *failure {
+	delta := usedAfter(s, claims)
+	for _, claim := range claims {
+		for _, a := range claim.Allocations {
+			p, ok := s.Find(a.Provider)
+			if !ok {
+				return badRequest("Allocation for resource provider '%s' that does not exist.", a.Provider)
+			}
+			inv, ok := find(p, a.Class)
+			more := delta[holding{a.Provider.UUID, a.Class}]
+			on := "'" + a.Class + "' on resource provider '" + a.Provider.UUID.String() + "'"
+			switch {
+			case !ok:
+				return conflict("Unable to allocate inventory: Inventory for %s invalid.", on)
+			case a.Amount < inv.MinUnit || a.Amount > inv.MaxUnit || a.Amount%inv.StepSize != 0:
+				return conflict("Unable to allocate inventory: Unable to create allocation for %s. The requested amount would violate inventory constraints.", on)
+			case more > 0 && inv.Used+more > inv.Capacity():
+				return conflict("Unable to allocate inventory: Unable to create allocation for %s. The requested amount would exceed the capacity.", on)
+			}
+		}
+	}
+	return nil
+}
+
+// usedAfter is by how much claims change what is used.
+func usedAfter(s *tree.State, claims []tree.ConsumerClaim) map[holding]int64 {
+	delta := map[holding]int64{}
+	for _, claim := range claims {
+		if old, ok := s.FindConsumer(claim.Consumer); ok {
+			for _, a := range old.Allocations() {
+				delta[holding{a.Provider.UUID(), a.Class}] -= a.Amount
+			}
+		}
+		for _, a := range claim.Allocations {
+			delta[holding{a.Provider.UUID, a.Class}] += a.Amount
+		}
+	}
+	return delta
+}

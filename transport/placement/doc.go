@@ -1,0 +1,15 @@
+// Package placement serves the OpenStack Placement HTTP API, microversions 1.0
+// to 1.39, on a node of the cluster.
+//
+// Guarantees: every read is linearizable. Every write is one command of the
+// log: it is validated on a linearizable view, as clients expect to be told,
+// and carries the preconditions under which that validation holds; where they
+// no longer hold when the command is applied, the answer is 409 with code
+// placement.concurrent_update. Whatever is refused leaves nothing behind.
+//
+// Known limits: GET /allocation_candidates is not served yet. Consumers exist
+// as long as they have allocations. UUIDs are kept in their canonical form, so
+// that consumers and aggregates written with capitals or without dashes read
+// back in lower case with dashes. The text of a refusal by a schema ends
+// with the schema's path and value on one line each.
+package placement

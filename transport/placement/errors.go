@@ -1,0 +1,174 @@
+package placement
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/transport/placement/jsontext"
+)
+
+// Codes that errors carry from microversion 1.23 on.
+const (
+	codeUndefined          = "placement.undefined_code"
+	codeConcurrentUpdate   = "placement.concurrent_update"
+	codeDuplicateName      = "placement.duplicate_name"
+	codeInventoryInUse     = "placement.inventory.inuse"
+	codeProviderInUse      = "placement.resource_provider.inuse"
+	codeCannotDeleteParent = "placement.resource_provider.cannot_delete_parent"
+	codeProviderNotFound   = "placement.resource_provider.not_found"
+	codeQueryDuplicateKey  = "placement.query.duplicate_key"
+	codeQueryBadValue      = "placement.query.bad_value"
+	codeQueryMissingValue  = "placement.query.missing_value"
+)
+
+// failure is an answer that refuses a request.
+type failure struct {
+	status  int
+	message string
+	code    string
+	// allow lists the route's methods, for 405.
+	allow string
+	// versions adds the range of microversions.
+	versions bool
+	// about fills the stock sentence of 405 (the method) and 415 (the type).
+	about string
+}
+
+// Error implements error.
+func (f *failure) Error() string { return http.StatusText(f.status) + ": " + f.message }
+
+func fail(status int, format string, args ...any) *failure {
+	return &failure{status: status, message: fmt.Sprintf(format, args...), code: codeUndefined}
+}
+
+func (f *failure) as(code string) *failure { f.code = code; return f }
+
+func badRequest(format string, args ...any) *failure {
+	return fail(http.StatusBadRequest, format, args...)
+}
+
+func notFound(format string, args ...any) *failure {
+	return fail(http.StatusNotFound, format, args...)
+}
+
+func conflict(format string, args ...any) *failure {
+	return fail(http.StatusConflict, format, args...)
+}
+
+func notAcceptable(format string, args ...any) *failure {
+	return fail(http.StatusNotAcceptable, format, args...)
+}
+
+// unavailable is a failure of the cluster: the request may be sent again.
+func unavailable(err error) *failure {
+	var of *cluster.Error
+	if errors.As(err, &of) && of.Code == cluster.CodeTooLarge {
+		return fail(http.StatusRequestEntityTooLarge, "%s", of.Message)
+	}
+	return fail(http.StatusServiceUnavailable, "The cluster cannot answer now: %v", err)
+}
+
+// stock is the sentence that a status's message follows, as markup, and
+// whether room is left after the message.
+func (f *failure) stock(media string) (string, bool) {
+	switch f.status {
+	case http.StatusBadRequest:
+		return "The server could not comply with the request since it is either malformed or otherwise incorrect.", true
+	case http.StatusUnauthorized:
+		return "This server could not verify that you are authorized to access the document you requested. " +
+			"Either you supplied the wrong credentials (e.g., bad password), or your browser does not understand " +
+			"how to supply the credentials required.", true
+	case http.StatusForbidden:
+		return "Access was denied to this resource.", true
+	case http.StatusNotFound:
+		return "The resource could not be found.", true
+	case http.StatusConflict:
+		return "There was a conflict when trying to complete your request.", true
+	case http.StatusMethodNotAllowed:
+		return "The method " + f.about + " is not allowed for this resource. ", false
+	case http.StatusNotAcceptable:
+		return "The resource could not be generated that was acceptable to your browser\n(content of type " + media + ". ", false
+	case http.StatusUnsupportedMediaType:
+		return "The request media type " + f.about + " is not supported by this server. ", false
+	case http.StatusServiceUnavailable:
+		return "The server is currently unavailable. Please try again at a later time.", true
+	case http.StatusRequestEntityTooLarge:
+		return "The body of your request was too large for this server.", true
+	}
+	return "The server has either erred or is incapable of performing the requested operation.", true
+}
+
+func (f *failure) markup(media string, quote func(string) string) string {
+	sentence, room := f.stock(media)
+	body := sentence + "<br /><br />\n" + quote(f.message)
+	if room {
+		body += "\n\n"
+	}
+	return body
+}
+
+var (
+	breakTag = regexp.MustCompile(`(?is)<br.*?>`)
+	anyTag   = regexp.MustCompile(`(?s)<.*?>`)
+)
+
+// stripped is markup as one paragraph of text.
+func stripped(markup string) string {
+	markup = strings.ReplaceAll(markup, "\n", " ")
+	return anyTag.ReplaceAllString(breakTag.ReplaceAllString(markup, "\n"), "")
+}
+
+func verbatim(s string) string { return s }
+
+// write answers with the failure in the form that the client accepts.
+func (c *call) refuse(f *failure) {
+	h := c.w.Header()
+	if f.allow != "" {
+		h.Set("Allow", f.allow)
+	}
+	title := http.StatusText(f.status)
+	media := errorMedia(c.r.Header)
+	var body string
+	switch media {
+	case mediaJSON:
+		body = c.errorJSON(f, title)
+	case mediaHTML:
+		body = "<html>\n <head>\n  <title>" + fmt.Sprint(f.status, " ", title) + "</title>\n </head>\n <body>\n  <h1>" +
+			fmt.Sprint(f.status, " ", title) + "</h1>\n  " + f.markup(media, html.EscapeString) + "\n </body>\n</html>"
+	default:
+		body = fmt.Sprint(f.status, " ", title, "\n\n") + stripped(f.markup(media, verbatim))
+	}
+	if media != mediaJSON {
+		media += "; charset=UTF-8"
+	}
+	c.send(f.status, media, []byte(body))
+}
+
+func (c *call) errorJSON(f *failure, title string) string {
+	body := jsontext.NewObject()
+	if f.status == http.StatusUnauthorized {
+		body.Set("message", f.markup(mediaJSON, verbatim)).
+			Set("code", fmt.Sprint(f.status, " ", title)).Set("title", title)
+	} else {
+		e := jsontext.NewObject().Set("status", f.status).Set("title", title).
+			Set("detail", stripped(f.markup(mediaJSON, verbatim)))
+		if c.version >= 23 {
+			e.Set("code", f.code)
+		}
+		e.Set("request_id", c.requestID)
+		if f.versions {
+			e.Set("max_version", microversionMax.String()).Set("min_version", microversion(0).String())
+		}
+		body.Set("errors", []any{e})
+	}
+	text, err := jsontext.Marshal(body)
+	if err != nil {
+		return "{}" // strings and numbers only: it can't be
+	}
+	return string(text)
+}

@@ -1,0 +1,277 @@
+package placement
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/fsm"
+	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/placement/jsontext"
+	"github.com/treenode/treenode/transport/placement/schema"
+)
+
+// Config describes the API. The zero value serves with the defaults.
+type Config struct {
+	// RequestTimeout bounds a request. 0 means 10 seconds.
+	RequestTimeout time.Duration
+	// Auth tells who calls. Nil means NoAuth.
+	Auth Authenticator
+	// Policy decides who may do what. Nil means that of mode secure.
+	Policy *Policy
+	// Origins are those whose scripts browsers let read answers.
+	Origins []string
+	// Prefix is where the API is mounted, such as "/placement"; links and
+	// locations carry it, and it is taken off request paths.
+	Prefix string
+	// IncompleteProject and IncompleteUser own the consumers that old
+	// microversions write. Empty means the zero UUID.
+	IncompleteProject, IncompleteUser string
+	// Logger gets internal errors. Nil means none.
+	Logger hclog.Logger
+}
+
+const (
+	requestTimeoutDefault = 10 * time.Second
+	bodyBytesMax          = 8 << 20
+)
+
+// New returns the handler of the API. Its owner bounds the listener: header
+// bytes, header and write time. The error names what Config gets wrong.
+func New(node Node, c Config) (http.Handler, error) {
+	if c.RequestTimeout <= 0 {
+		c.RequestTimeout = requestTimeoutDefault
+	}
+	if c.Auth == nil {
+		c.Auth = NoAuth{}
+	}
+	if c.Policy == nil {
+		p, err := NewPolicy(PolicySecure, nil)
+		if err != nil {
+			return nil, err
+		}
+		c.Policy = p
+	}
+	if c.Logger == nil {
+		c.Logger = hclog.NewNullLogger()
+	}
+	zero := tree.UUID{}.String()
+	if c.IncompleteProject == "" {
+		c.IncompleteProject = zero
+	}
+	if c.IncompleteUser == "" {
+		c.IncompleteUser = zero
+	}
+	return &handler{node: node, config: c, cors: crossOrigin{c.Origins}, now: time.Now}, nil
+}
+
+type handler struct {
+	node   Node
+	config Config
+	cors   crossOrigin
+	now    func() time.Time
+}
+
+// call is one request on its way.
+type call struct {
+	*handler
+	w         http.ResponseWriter
+	r         *http.Request
+	requestID string
+	version   microversion
+	identity  Identity
+	variables map[string]string
+	begun     bool
+}
+
+// ServeHTTP implements http.Handler. No panic of a handler gets past it.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.config.RequestTimeout)
+	defer cancel()
+	c := &call{handler: h, w: w, r: r.WithContext(ctx), requestID: "req-" + uuid.NewString()}
+	w.Header().Set("X-OpenStack-Request-ID", c.requestID)
+	defer func() {
+		caught := recover()
+		if caught == nil {
+			return
+		}
+		if caught == http.ErrAbortHandler || c.begun { //nolint:errorlint // a panic's value, never wrapped
+			panic(http.ErrAbortHandler)
+		}
+		h.config.Logger.Error("panic in a handler", "request_id", c.requestID, "panic", caught, "stack", string(debug.Stack()))
+		c.refuse(fail(http.StatusInternalServerError, "internal error"))
+	}()
+	if h.cors.preflight(w, r) {
+		return
+	}
+	h.cors.decorate(w.Header(), r)
+	if f := c.serve(); f != nil {
+		if f.status >= 500 {
+			h.config.Logger.Error("request failed", "request_id", c.requestID, "error", f)
+		}
+		c.refuse(f)
+	}
+}
+
+// serve makes the checks in the order that clients can observe, then runs the
+// route.
+func (c *call) serve() *failure {
+	path := c.path()
+	if path != "/" {
+		id, ok := c.config.Auth.Authenticate(c.r)
+		if !ok {
+			return fail(http.StatusUnauthorized, "")
+		}
+		c.identity = id
+	}
+	version, f := requestedVersion(c.r.Header)
+	if f != nil {
+		return f
+	}
+	c.version = version
+	c.w.Header().Set(versionHeader, serviceType+" "+version.String())
+	c.w.Header().Add("Vary", strings.ToLower(versionHeader))
+	if c.r.ContentLength > 0 && c.r.Header.Get("Content-Type") == "" {
+		return badRequest("content-type header required when content-length > 0")
+	}
+	r, variables, f := find(c.r.Method, path)
+	if f != nil {
+		return f
+	}
+	c.variables = variables
+	media := c.mediaTypes(r)
+	switch {
+	case r.mediaFirst && media != nil:
+		return media
+	case c.version < r.since && r.lateMethod:
+		return methodNotAllowed(c.r.Method)
+	case c.version < r.since:
+		return notFound("")
+	case media != nil:
+		return media
+	case r.policy != "" && !c.config.Policy.allows(r.policy, c.identity, c.r.URL.Query().Get("project_id")):
+		return fail(http.StatusForbidden, "Policy does not allow %s to be performed.", r.policy)
+	}
+	return r.serve(c)
+}
+
+// path is the request's path below the prefix; "/" for none.
+func (c *call) path() string {
+	path := c.r.URL.Path
+	if c.config.Prefix != "" {
+		path = strings.TrimPrefix(path, c.config.Prefix)
+	}
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+func (c *call) mediaTypes(r *route) *failure {
+	if r.body != nil && r.body(c.version) {
+		given := c.r.Header.Get("Content-Type")
+		media, _, _ := strings.Cut(given, ";")
+		if media = strings.TrimSpace(media); !strings.EqualFold(media, mediaJSON) {
+			if given == "" {
+				media = "None"
+			}
+			f := fail(http.StatusUnsupportedMediaType, "The media type %s is not supported, use application/json", media)
+			f.about = media
+			return f
+		}
+	}
+	if r.json && !acceptsJSON(c.r.Header) {
+		return notAcceptable("Only application/json is provided")
+	}
+	return nil
+}
+
+// body reads the request's body and compares it with a schema.
+func (c *call) body(s *schema.Schema) (*jsontext.Object, *failure) {
+	text, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, bodyBytesMax))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, fail(http.StatusRequestEntityTooLarge, "A body has at most %d bytes.", large.Limit)
+	case err != nil:
+		return nil, badRequest("The body broke off: %v", err)
+	}
+	value, err := jsontext.Parse(text)
+	if err != nil {
+		return nil, badRequest("Malformed JSON: %v", err)
+	}
+	if refusal := s.Check(jsontext.Plain(value)); refusal != "" {
+		return nil, badRequest("JSON does not validate: %s", refusal)
+	}
+	object, ok := value.(*jsontext.Object)
+	if !ok { // aggregates below 1.19
+		object = jsontext.NewObject().Set("", value)
+	}
+	return object, nil
+}
+
+// view is the state as of now.
+func (c *call) view() (*tree.State, *failure) {
+	v, err := c.node.Read(c.r.Context(), cluster.Linearizable, 0)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return v.Tree, nil
+}
+
+// propose executes a transaction as one command. The request id is made once
+// for the request, so that it happens once however often it is sent on.
+func (c *call) propose(txn tree.Txn) (fsm.Result, *failure) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fsm.Result{}, fail(http.StatusInternalServerError, "no request id: %v", err)
+	}
+	result, err := c.node.Propose(c.r.Context(), fsm.Command{RequestID: tree.UUID(id), Txn: txn})
+	if err != nil {
+		return fsm.Result{}, unavailable(err)
+	}
+	return result, nil
+}
+
+func (c *call) send(status int, media string, body []byte) {
+	h := c.w.Header()
+	if media != "" {
+		h.Set("Content-Type", media)
+	} else {
+		h["Content-Type"] = nil // none, instead of a guess
+	}
+	if status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	c.begun = true
+	c.w.WriteHeader(status)
+	if c.r.Method == http.MethodHead {
+		return
+	}
+	_, _ = c.w.Write(body) // a client that has gone can't be told
+}
+
+// reply sends a JSON body.
+func (c *call) reply(status int, body any) *failure {
+	text, err := jsontext.Marshal(body)
+	if err != nil {
+		return fail(http.StatusInternalServerError, "the answer can't be written: %v", err)
+	}
+	c.send(status, mediaJSON, text)
+	return nil
+}
+
+// done sends an answer without a body.
+func (c *call) done(status int) *failure {
+	c.send(status, "", nil)
+	return nil
+}

@@ -1,0 +1,230 @@
+package placement
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/placement/schema"
+)
+
+// query reads the request's query and compares the last value of each
+// parameter with a schema.
+func (c *call) query(s *schema.Schema) (url.Values, *failure) {
+	values := url.Values{}
+	for _, pair := range strings.FieldsFunc(c.r.URL.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		var err error
+		for _, part := range []*string{&name, &value} {
+			if *part, err = url.QueryUnescape(*part); err != nil {
+				return nil, badRequest("Invalid query string parameters: %v", err)
+			}
+			if at := invalidByte(*part); at >= 0 {
+				return nil, badRequest("Invalid query string parameters: 'utf-8' codec can't decode byte 0x%02x in position %d: invalid start byte", (*part)[at], at)
+			}
+		}
+		values.Add(name, value)
+	}
+	last := make(map[string]any, len(values))
+	for name := range values {
+		last[name] = lastOf(values, name)
+	}
+	if refusal := s.Check(last); refusal != "" {
+		return nil, badRequest("Invalid query string parameters: %s", refusal)
+	}
+	return values, nil
+}
+
+func invalidByte(s string) int {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+func lastOf(values url.Values, name string) string {
+	if all := values[name]; len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return ""
+}
+
+// members is one member_of: any of the aggregates, or none of them.
+type members struct {
+	aggregates []tree.UUID
+	forbidden  bool
+}
+
+func (m members) holds(p tree.Provider) bool {
+	return slices.ContainsFunc(m.aggregates, p.InAggregate) != m.forbidden
+}
+
+func (c *call) parseMembers(values []string) ([]members, *failure) {
+	if len(values) > 1 && c.version < 24 {
+		return nil, badRequest("Multiple member_of parameters are not supported")
+	}
+	var all []members
+	for _, value := range values {
+		rest, forbidden := strings.CutPrefix(value, "!")
+		rest, several := strings.CutPrefix(rest, "in:")
+		parts := strings.Split(rest, ",")
+		if len(parts) > 1 && !several {
+			return nil, badRequest("Multiple values for 'member_of' must be prefixed with the 'in:' or '!in:' keyword using the valid microversion. Got: %s", value)
+		}
+		m := members{forbidden: forbidden}
+		for _, part := range parts {
+			u, ok := tree.ParseUUID(part)
+			if !ok {
+				return nil, badRequest("Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: %s", part)
+			}
+			m.aggregates = append(m.aggregates, u)
+		}
+		if forbidden && c.version < 32 {
+			return nil, badRequest("Forbidden member_of parameters are not supported in the specified microversion")
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// wanted are traits: one of each set, and none of the forbidden.
+type wanted struct {
+	required  [][]string
+	forbidden []string
+}
+
+func (w wanted) holds(p tree.Provider) bool {
+	for _, set := range w.required {
+		if !slices.ContainsFunc(set, p.HasTrait) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(w.forbidden, p.HasTrait)
+}
+
+func (c *call) parseTraits(values []string) (wanted, *failure) {
+	if len(values) > 1 && c.version < 39 {
+		values = values[len(values)-1:]
+	}
+	var w wanted
+	for _, value := range values {
+		text := strings.TrimSpace(value)
+		if rest, ok := strings.CutPrefix(text, "in:"); ok {
+			set, f := c.parseAnyTrait(text, rest)
+			if f != nil {
+				return w, f
+			}
+			w.required = append(w.required, set)
+			continue
+		}
+		form := "HW_CPU_X86_VMX,CUSTOM_MAGIC"
+		if c.version >= 22 {
+			form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC"
+		}
+		for _, name := range strings.Split(text, ",") {
+			name = strings.TrimSpace(name)
+			bare, not := strings.CutPrefix(name, "!")
+			switch {
+			case not && c.version < 22:
+				return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got: %s", form, text)
+			case bare == "":
+				return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got an empty trait in: %s", form, text)
+			case not:
+				w.forbidden = append(w.forbidden, bare)
+			default:
+				w.required = append(w.required, []string{bare})
+			}
+		}
+	}
+	return w, nil
+}
+
+func (c *call) parseAnyTrait(text, rest string) ([]string, *failure) {
+	const form = "in:HW_CPU_X86_VMX,CUSTOM_MAGIC"
+	if c.version < 39 {
+		return nil, badRequest("Invalid query string parameters: The format '%s' only supported since microversion 1.39. Got: %s", form, text)
+	}
+	var set []string
+	for _, name := range strings.Split(rest, ",") {
+		name = strings.TrimSpace(name)
+		switch {
+		case strings.HasPrefix(name, "!"):
+			return nil, badRequest("Invalid query string parameters: The format '%s' does not support forbidden traits. Got: %s", form, text)
+		case name == "":
+			return nil, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got an empty trait in: %s", form, text)
+		}
+		set = append(set, name)
+	}
+	return set, nil
+}
+
+// unknown refuses traits that nobody defined: the first set of required ones
+// with such a trait, else all the forbidden ones.
+func (w wanted) unknown(s *tree.State) *failure {
+	for _, set := range append(slices.Clone(w.required), w.forbidden) {
+		var missing []string
+		for _, name := range set {
+			if !s.HasTrait(name) && !slices.Contains(missing, name) {
+				missing = append(missing, name)
+			}
+		}
+		if missing != nil {
+			slices.Sort(missing)
+			return badRequest(`Invalid trait(s) in "required" parameter: No such trait(s): %s.`, strings.Join(missing, ", "))
+		}
+	}
+	return nil
+}
+
+// need is an amount of a class that a provider must have free.
+type need struct {
+	class  string
+	amount int64
+}
+
+func (n need) holds(p tree.Provider) bool {
+	inv, ok := p.Inventory(n.class)
+	return ok && inv.Used+n.amount <= inv.Capacity() &&
+		n.amount >= inv.MinUnit && n.amount <= inv.MaxUnit && n.amount%inv.StepSize == 0
+}
+
+func parseResources(text string) ([]need, *failure) {
+	malformed := func(got string) *failure {
+		return badRequest("Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: %s.", got)
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, malformed("empty string")
+	}
+	var all []need
+	for _, part := range strings.Split(text, ",") {
+		fields := strings.Split(part, ":")
+		if len(fields) != 2 {
+			return nil, malformed(part)
+		}
+		given := strings.TrimSpace(fields[1])
+		amount, err := strconv.ParseInt(given, 10, 64)
+		switch {
+		case err != nil:
+			return nil, badRequest("Requested resource %s expected positive integer amount. Got: %s.", fields[0], fields[1])
+		case amount < 1:
+			return nil, badRequest("Requested resource %s requires amount >= 1. Got: %d.", fields[0], amount)
+		}
+		i := slices.IndexFunc(all, func(n need) bool { return n.class == fields[0] })
+		if i >= 0 {
+			all[i].amount = amount
+			continue
+		}
+		all = append(all, need{fields[0], amount})
+	}
+	return all, nil
+}
+
+func noClass(name string) string { return fmt.Sprintf("No such resource class %s.", name) }

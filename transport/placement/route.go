@@ -1,0 +1,153 @@
+package placement
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// A route is one method of one path.
+type route struct {
+	method string
+	path   string // segments; {name} takes any one
+	since  microversion
+	policy string
+	// body: the request's media type must be JSON.
+	body func(microversion) bool
+	// json: the client must accept JSON.
+	json bool
+	// mediaFirst: the media types are looked at before the microversion.
+	mediaFirst bool
+	// lateMethod: below since the method is unknown, not the route.
+	lateMethod bool
+	serve      func(*call) *failure
+}
+
+func always(microversion) bool { return true }
+
+// routes is filled by init: the handlers refer to the table through policies.
+var routes []route
+
+func init() {
+	const (
+		p    = "placement:"
+		rp   = p + "resource_providers:"
+		one  = "/resource_providers/{uuid}"
+		get  = http.MethodGet
+		put  = http.MethodPut
+		post = http.MethodPost
+		del  = http.MethodDelete
+	)
+	routes = []route{
+		{method: get, path: "/", serve: versions},
+
+		{method: get, path: "/resource_classes", since: 2, policy: p + "resource_classes:list", json: true, serve: listClasses},
+		{method: post, path: "/resource_classes", since: 2, policy: p + "resource_classes:create", body: always, serve: createClass},
+		{method: get, path: "/resource_classes/{name}", since: 2, policy: p + "resource_classes:show", json: true, serve: showClass},
+		{
+			method: put, path: "/resource_classes/{name}", since: 2, policy: p + "resource_classes:update",
+			body: func(v microversion) bool { return v < 7 }, serve: updateClass,
+		},
+		{method: del, path: "/resource_classes/{name}", since: 2, policy: p + "resource_classes:delete", serve: deleteClass},
+
+		{method: get, path: "/resource_providers", policy: rp + "list", json: true, serve: listProviders},
+		{method: post, path: "/resource_providers", policy: rp + "create", body: always, serve: createProvider},
+		{method: get, path: one, policy: rp + "show", json: true, serve: showProvider},
+		{method: put, path: one, policy: rp + "update", body: always, serve: updateProvider},
+		{method: del, path: one, policy: rp + "delete", serve: deleteProvider},
+
+		{method: get, path: one + "/inventories", policy: rp + "inventories:list", json: true, serve: listInventories},
+		{method: post, path: one + "/inventories", policy: rp + "inventories:create", body: always, serve: createInventory},
+		{method: put, path: one + "/inventories", policy: rp + "inventories:update", body: always, serve: setInventories},
+		{
+			method: del, path: one + "/inventories", since: 5, lateMethod: true,
+			policy: rp + "inventories:delete", serve: deleteInventories,
+		},
+		{method: get, path: one + "/inventories/{class}", policy: rp + "inventories:show", json: true, serve: showInventory},
+		{method: put, path: one + "/inventories/{class}", policy: rp + "inventories:update", body: always, serve: updateInventory},
+		{method: del, path: one + "/inventories/{class}", policy: rp + "inventories:delete", serve: deleteInventory},
+
+		{method: get, path: one + "/usages", policy: rp + "usages", json: true, serve: providerUsages},
+		{
+			method: get, path: one + "/aggregates", since: 1, mediaFirst: true,
+			policy: rp + "aggregates:list", json: true, serve: listAggregates,
+		},
+		{
+			method: put, path: one + "/aggregates", since: 1, mediaFirst: true,
+			policy: rp + "aggregates:update", body: always, serve: setAggregates,
+		},
+		{method: get, path: one + "/allocations", policy: rp + "allocations:list", json: true, serve: providerAllocations},
+		{method: get, path: one + "/traits", since: 6, policy: rp + "traits:list", json: true, serve: listProviderTraits},
+		{method: put, path: one + "/traits", since: 6, policy: rp + "traits:update", body: always, serve: setProviderTraits},
+		{method: del, path: one + "/traits", since: 6, policy: rp + "traits:delete", serve: deleteProviderTraits},
+
+		{method: get, path: "/traits", since: 6, policy: p + "traits:list", json: true, serve: listTraits},
+		{method: get, path: "/traits/{name}", since: 6, policy: p + "traits:show", serve: showTrait},
+		{method: put, path: "/traits/{name}", since: 6, policy: p + "traits:update", serve: putTrait},
+		{method: del, path: "/traits/{name}", since: 6, policy: p + "traits:delete", serve: deleteTrait},
+
+		{method: post, path: "/allocations", since: 13, policy: p + "allocations:manage", body: always, serve: postAllocations},
+		{method: get, path: "/allocations/{consumer}", policy: p + "allocations:list", json: true, serve: showAllocations},
+		{method: put, path: "/allocations/{consumer}", policy: p + "allocations:update", body: always, serve: putAllocations},
+		{method: del, path: "/allocations/{consumer}", policy: p + "allocations:delete", serve: deleteAllocations},
+
+		{method: get, path: "/usages", since: 9, policy: ruleUsages, json: true, serve: totalUsages},
+		{method: post, path: "/reshaper", since: 30, policy: ruleReshape, body: always, serve: reshape},
+	}
+}
+
+// find returns the route of a request and its path's variables, or why there
+// is none.
+func find(method, path string) (*route, map[string]string, *failure) {
+	var methods []string
+	for i := range routes {
+		r := &routes[i]
+		variables, ok := match(r.path, path)
+		if !ok {
+			continue
+		}
+		if r.method == method {
+			return r, variables, nil
+		}
+		methods = append(methods, r.method)
+	}
+	if methods == nil {
+		return nil, nil, notFound("")
+	}
+	slices.Sort(methods)
+	f := methodNotAllowed(method)
+	f.message = "The method specified is not allowed for this resource."
+	f.allow = strings.Join(methods, ", ")
+	return nil, nil, f
+}
+
+func methodNotAllowed(method string) *failure {
+	f := fail(http.StatusMethodNotAllowed, "")
+	f.about = method
+	return f
+}
+
+// match compares a path with a pattern, segment by segment.
+func match(pattern, path string) (map[string]string, bool) {
+	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return nil, false
+	}
+	var variables map[string]string
+	for i, w := range want {
+		if !strings.HasPrefix(w, "{") {
+			if w != have[i] {
+				return nil, false
+			}
+			continue
+		}
+		if have[i] == "" {
+			return nil, false
+		}
+		if variables == nil {
+			variables = make(map[string]string, 2)
+		}
+		variables[strings.Trim(w, "{}")] = have[i]
+	}
+	return variables, true
+}

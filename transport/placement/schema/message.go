@@ -1,0 +1,130 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// message says in one sentence what a value gets wrong, and the keyword.
+func message(k jsonschema.ErrorKind, value, of any) (string, string) {
+	schema, _ := of.(map[string]any)
+	v := literal(value)
+	switch k := k.(type) {
+	case *kind.Type:
+		want := make([]string, len(k.Want))
+		for i, t := range k.Want {
+			want[i] = quoted(t)
+		}
+		return v + " is not of type " + strings.Join(want, ", "), "type"
+	case *kind.Required:
+		return quoted(k.Missing[0]) + " is a required property", "required"
+	case *kind.AdditionalProperties:
+		return strangers(k.Properties, schema), "additionalProperties"
+	case *kind.Format:
+		return v + " is not a " + quoted(k.Want), "format"
+	case *kind.Minimum:
+		return v + " is less than the minimum of " + literal(schema["minimum"]), "minimum"
+	case *kind.Maximum:
+		return v + " is greater than the maximum of " + literal(schema["maximum"]), "maximum"
+	case *kind.Pattern:
+		return v + " does not match " + quoted(k.Want), "pattern"
+	case *kind.MinLength:
+		return v + " is too short", "minLength"
+	case *kind.MaxLength:
+		return v + " is too long", "maxLength"
+	case *kind.MinItems:
+		return v + " is too short", "minItems"
+	case *kind.UniqueItems:
+		return v + " has non-unique elements", "uniqueItems"
+	case *kind.MinProperties:
+		return v + " does not have enough properties", "minProperties"
+	case *kind.AnyOf:
+		return v + " is not valid under any of the given schemas", "anyOf"
+	}
+	keyword := strings.Join(k.KeywordPath(), ".")
+	return fmt.Sprintf("%s does not satisfy %s", v, keyword), keyword
+}
+
+func strangers(names []string, schema map[string]any) string {
+	names = slices.Sorted(slices.Values(names))
+	for i, name := range names {
+		names[i] = quoted(name)
+	}
+	list, verb, match := strings.Join(names, ", "), "was", "does"
+	if len(names) > 1 {
+		verb, match = "were", "do"
+	}
+	if patterns, ok := schema["patternProperties"].(map[string]any); ok {
+		var regexes []string
+		for _, p := range slices.Sorted(maps.Keys(patterns)) {
+			regexes = append(regexes, quoted(p))
+		}
+		return fmt.Sprintf("%s %s not match any of the regexes: %s", list, match, strings.Join(regexes, ", "))
+	}
+	return fmt.Sprintf("Additional properties are not allowed (%s %s unexpected)", list, verb)
+}
+
+// literal writes a value as clients know it: True, None, 'text'.
+func literal(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case string:
+		return quoted(v)
+	case json.Number:
+		return v.String()
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = literal(v[i])
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, quoted(name)+": "+literal(v[name]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return fmt.Sprint(v)
+}
+
+// quoted puts a text between single quotes, or double ones where it has single
+// ones only.
+func quoted(s string) string {
+	quote := "'"
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		quote = `"`
+	}
+	var b strings.Builder
+	b.WriteString(quote)
+	for _, r := range s {
+		switch {
+		case r == '\\' || string(r) == quote:
+			b.WriteString(`\` + string(r))
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteString(quote)
+	return b.String()
+}
