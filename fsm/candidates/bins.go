@@ -10,7 +10,7 @@ import (
 type problem struct {
 	site    *site
 	domains [][]int32 // by slot
-	stats   *Stats
+	work    *work
 }
 
 // unbounded reports whether everything fits wherever it goes.

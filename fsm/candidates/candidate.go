@@ -79,7 +79,7 @@ func (t *site) group(assigned []int32) []int32 {
 	t.next = slices.Grow(t.next[:0], len(assigned))[:len(assigned)]
 	for s := len(assigned) - 1; s >= 0; s-- {
 		at := assigned[s]
-		t.next[s], t.head[at] = t.head[at], int32(s)
+		t.next[s], t.head[at] = t.head[at], int32(s) //nolint:gosec // few slots
 	}
 	return t.sorted
 }

@@ -39,7 +39,8 @@ func (s Stage) String() string {
 type Rejection struct {
 	Stage Stage
 	// Provider is the one turned away; for StageRootTraits, StageDomain and
-	// StageTogether the root of a tree that was.
+	// StageTogether the root of a tree that was, as for StageTraits where the
+	// trait is wanted of the group without suffix as a whole.
 	Provider tree.Provider
 	// Suffix is the group it was looked at for; empty too where the tree was
 	// looked at as a whole. Like groups are looked at once: it is the first.

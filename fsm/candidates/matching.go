@@ -113,7 +113,9 @@ func (m *matching) solvable() bool {
 
 // settle finds a place for a slot without one, where others may have to move.
 func (m *matching) settle(s int32) bool {
-	m.stats.Steps++
+	if !m.work.step() {
+		return false
+	}
 	for _, at := range m.domains[s] {
 		bin, room := m.binFor(s, at)
 		if bin < 0 || int32(len(m.in[bin])) < room { //nolint:gosec // few slots
@@ -154,7 +156,6 @@ func (m *matching) clear(bin int32) bool {
 }
 
 func (m *matching) decide(position int, at int32) bool {
-	m.stats.Steps++
 	s := m.slots[position]
 	if m.at[s] == at {
 		return true

@@ -179,13 +179,15 @@ func (p *packing) feasible(position int) bool {
 	if position == len(p.slots) {
 		return true
 	}
-	p.stats.Steps++
+	if !p.work.step() {
+		return false
+	}
 	key := string(p.stateKey(position))
 	if known, ok := p.known[key]; ok {
 		return known
 	}
 	found := p.bounded(position) && p.try(position)
-	if len(p.known) < knownMax {
+	if len(p.known) < knownMax && !p.work.over {
 		p.known[key] = found
 	}
 	return found
@@ -305,7 +307,7 @@ func (p *packing) matched(position int, wanted func(s int32) bool, room func(slo
 	if len(domains) == 0 {
 		return true
 	}
-	b := &problem{site: p.site, domains: domains, stats: p.stats}
+	b := &problem{site: p.site, domains: domains, work: p.work}
 	var chosen []int32 // the slots behind the domains
 	for _, s := range p.slots[position:] {
 		if wanted(s) {

@@ -23,10 +23,10 @@ type plan struct {
 	kinds   []kind // like slots share a kind
 	needs   int    // of all slots
 
-	all      []int32    // the slots' numbers
-	loose    []int32    // the slots of the group without suffix
-	choices  [][]uint32 // traits wanted on any of the loose slots' providers, one of each
-	subtrees [][]int32  // slots
+	all      []int32        // the slots' numbers
+	loose    []int32        // the slots of the group without suffix
+	choices  []*traitFilter // each wanted of any provider of the loose slots
+	subtrees [][]int32      // slots
 
 	rootFilters []*traitFilter
 
@@ -209,7 +209,7 @@ func (p *plan) filters(i int, g *Group) ([]filter, *Error) {
 			return nil, err
 		}
 		if loose {
-			p.choices = append(p.choices, f.traits)
+			p.choices = append(p.choices, f)
 		} else {
 			all = append(all, f)
 		}

@@ -36,7 +36,10 @@ type Options struct {
 	// MaxGenerated is the most candidates to look at before Limit; 0 for no
 	// bound.
 	MaxGenerated int
-	Order        Order
+	// MaxSteps bounds the work, as Stats.Steps counts it; 0 for no bound. A
+	// search that meets it ends early, see Search.GaveUp.
+	MaxSteps int
+	Order    Order
 	// Random mixes the candidates by Seed before Limit. Equal seeds give equal
 	// results. See the package's documentation for what is mixed.
 	Random bool
@@ -128,6 +131,8 @@ func (r *Request) check() *Error {
 		return invalid("limit", "the limit must not be negative")
 	case r.MaxGenerated < 0:
 		return invalid("max_generated", "the bound must not be negative")
+	case r.MaxSteps < 0:
+		return invalid("max_steps", "the bound must not be negative")
 	}
 	suffixes := make(map[string]bool, len(r.Groups))
 	some := false

@@ -42,7 +42,7 @@ func (p *plan) sources() []source {
 		}
 	}
 	for _, choice := range p.choices {
-		add(true, p.loose, indexes(choice, s.IndexOfTrait)...)
+		add(true, p.loose, indexes(choice.traits, s.IndexOfTrait)...)
 	}
 	done := make([]bool, len(p.kinds))
 	for i := range p.slots {

@@ -15,12 +15,30 @@ type Stats struct {
 	Steps int
 }
 
+// work counts the steps, and ends them where the request bounds them.
+type work struct {
+	Stats
+	most int
+	over bool
+}
+
+// step reports whether another step may be taken. After a no, what a solver
+// denies is not to be trusted; what it found is.
+func (w *work) step() bool {
+	if w.most > 0 && w.Steps >= w.most {
+		w.over = true
+		return false
+	}
+	w.Steps++
+	return true
+}
+
 // Search finds the candidates for a request one after the other; no work is
 // done for those that nobody asks for. It is for one goroutine.
 type Search struct {
-	plan  *plan
-	stats Stats
-	left  int // how many more may be returned; -1 for all
+	plan *plan
+	work work
+	left int // how many more may be returned; -1 for all
 
 	source func() (tree.Provider, bool)
 	random *random
@@ -48,7 +66,7 @@ func New(s *tree.State, r *Request, o Observer) (*Search, error) {
 		return nil, err
 	}
 	found := p.roots()
-	f := &Search{plan: p, left: -1, source: found.next, breadth: r.Order == BreadthFirst}
+	f := &Search{plan: p, work: work{most: r.MaxSteps}, left: -1, source: found.next, breadth: r.Order == BreadthFirst}
 	if r.Limit > 0 {
 		f.left = r.Limit
 	}
@@ -80,7 +98,11 @@ func (f *Search) mixRoots(found *roots) {
 }
 
 // Stats tells the work done so far.
-func (f *Search) Stats() Stats { return f.stats }
+func (f *Search) Stats() Stats { return f.work.Stats }
+
+// GaveUp reports whether the search ended because of MaxSteps: there may be
+// more candidates than it returned.
+func (f *Search) GaveUp() bool { return f.work.over }
 
 // All are the candidates from the next on.
 func (f *Search) All() iter.Seq[Candidate] {
@@ -127,7 +149,7 @@ func (f *Search) chosen() (Candidate, bool) {
 }
 
 func (f *Search) generate() (Candidate, bool) {
-	if most := f.plan.request.MaxGenerated; most > 0 && f.stats.Generated >= most {
+	if most := f.plan.request.MaxGenerated; most > 0 && f.work.Generated >= most {
 		return Candidate{}, false
 	}
 	for {
@@ -138,7 +160,7 @@ func (f *Search) generate() (Candidate, bool) {
 		if f.repeated(t, assigned) {
 			continue
 		}
-		f.stats.Generated++
+		f.work.Generated++
 		return t.candidate(assigned), true
 	}
 }
@@ -204,11 +226,14 @@ func compact(ring []*walk) []*walk {
 // enter finds the next tree with an answer, and its first.
 func (f *Search) enter() (*walk, []int32) {
 	for {
+		if !f.work.step() {
+			return nil, nil
+		}
 		root, ok := f.source()
 		if !ok {
 			return nil, nil
 		}
-		f.stats.Trees++
+		f.work.Trees++
 		t := f.spare
 		if f.spare = nil; t == nil {
 			t = f.plan.newSite()
@@ -222,11 +247,11 @@ func (f *Search) enter() (*walk, []int32) {
 				mix(f.random, t.domains[k])
 			}
 		}
-		w := t.start(&f.stats)
+		w := t.start(&f.work)
 		if assigned := w.next(); assigned != nil {
 			return w, assigned
 		}
-		if o := f.plan.observer; o != nil {
+		if o := f.plan.observer; o != nil && !f.work.over {
 			o.Rejected(Rejection{Stage: StageTogether, Provider: root})
 		}
 		f.spare = t

@@ -84,6 +84,24 @@ func (t *site) enter(root tree.Provider) bool {
 			return false
 		}
 	}
+	return t.hasChoices()
+}
+
+// hasChoices reports whether each trait wanted of the group without suffix is
+// on a provider that could contribute.
+func (t *site) hasChoices() bool {
+	p := t.plan
+	for _, choice := range p.choices {
+		has := slices.ContainsFunc(p.loose, func(s int32) bool {
+			return slices.ContainsFunc(t.domains[p.slots[s].kind], func(at int32) bool { return choice.Check(t.places[at].provider) })
+		})
+		if !has {
+			if p.observer != nil {
+				p.observer.Rejected(Rejection{Stage: StageTraits, Provider: t.root, Detail: choice.names})
+			}
+			return false
+		}
+	}
 	return true
 }
 

@@ -19,7 +19,7 @@ type condition struct {
 	cases []topCase
 	kind  conditionKind
 	// choice are the traits of kind ofTraits.
-	choice []uint32
+	choice *traitFilter
 	// root is the tree of kind ofTree.
 	root uint32
 }
@@ -129,17 +129,12 @@ func (t *site) narrowTraits(c *condition, first int, domains [][]int32) ([][]int
 	return keep(domains, c.slots, func(i int, at int32) bool {
 		switch {
 		case i == first:
-			return t.hasAny(at, c.choice)
+			return c.choice.Check(t.places[at].provider)
 		case i < first:
-			return !t.hasAny(at, c.choice)
+			return !c.choice.Check(t.places[at].provider)
 		}
 		return true
 	})
-}
-
-func (t *site) hasAny(at int32, traits []uint32) bool {
-	p := t.places[at].provider
-	return slices.ContainsFunc(traits, p.HasTraitNumber)
 }
 
 // below reports whether a place is below the top or the same.

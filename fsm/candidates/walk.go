@@ -3,7 +3,7 @@ package candidates
 // walk lists the answers of one site, each when it is asked for.
 type walk struct {
 	site       *site
-	stats      *Stats
+	work       *work
 	conditions []condition
 	frames     []frame
 	leaf       leaf
@@ -20,9 +20,9 @@ type frame struct {
 }
 
 // start begins with the tree that the site was entered with.
-func (t *site) start(stats *Stats) *walk {
+func (t *site) start(work *work) *walk {
 	w := &t.walk
-	w.site, w.stats, w.listing = t, stats, false
+	w.site, w.work, w.listing = t, work, false
 	w.conditions = t.conditions()
 	w.frames = w.frames[:0]
 	w.base = w.base[:0]
@@ -43,7 +43,7 @@ func (w *walk) push(domains [][]int32, level int) {
 }
 
 func (w *walk) solver(domains [][]int32) solver {
-	b := &problem{site: w.site, domains: domains, stats: w.stats}
+	b := &problem{site: w.site, domains: domains, work: w.work}
 	if b.unbounded() {
 		return unbounded{w.site.plan.all}
 	}
@@ -58,7 +58,7 @@ func (w *walk) solver(domains [][]int32) solver {
 func (w *walk) next() []int32 {
 	for {
 		if w.listing {
-			if w.leaf.next() {
+			if w.leaf.next(w.work) {
 				return w.leaf.assigned
 			}
 			w.listing = false
@@ -78,7 +78,9 @@ func (w *walk) next() []int32 {
 			w.frames = w.frames[:len(w.frames)-1]
 			continue
 		}
-		w.stats.Steps++
+		if !w.work.step() {
+			return nil
+		}
 		f.next++
 		if domains, ok := w.site.narrow(c, f.next-1, f.domains); ok {
 			w.push(domains, f.level+1)
@@ -109,7 +111,7 @@ func (l *leaf) start(domains [][]int32, s solver) {
 	}
 }
 
-func (l *leaf) next() bool {
+func (l *leaf) next(work *work) bool {
 	n := len(l.order)
 	if l.depth < 0 {
 		return false
@@ -128,6 +130,9 @@ func (l *leaf) next() bool {
 			}
 			l.solver.undo(l.depth)
 			continue
+		}
+		if !work.step() {
+			return false
 		}
 		at := l.domains[s][l.cursor[l.depth]]
 		l.cursor[l.depth]++
