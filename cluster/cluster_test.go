@@ -342,6 +342,34 @@ func TestLostDirectoryRejoins(t *testing.T) {
 	sameDigests(t, nodes)
 }
 
+// A member that is started with another address tells the others where it is.
+func TestNewAddress(t *testing.T) {
+	nodes := start(t, 3, nil)
+	moved := others(nodes, leaderOf(t, nodes))[0]
+	if err := moved.Close(); err != nil {
+		t.Fatal(err)
+	}
+	moved.addr = freeAddr(t)
+	moved.open()
+	moved.awaitReady()
+	nodes[0].propose(createRoot(t, "host"))
+	sameDigests(t, nodes)
+
+	alone := start(t, 1, nil)[0]
+	if err := alone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	alone.addr = freeAddr(t)
+	alone.open()
+	await(t, "the configuration has the new address", func(ctx context.Context) error {
+		members, err := alone.Members(ctx)
+		if err == nil && (len(members) != 1 || members[0].Peer != alone.addr || !members[0].Voter) {
+			err = fmt.Errorf("%+v", members)
+		}
+		return err
+	})
+}
+
 func TestStrangers(t *testing.T) {
 	nodes := start(t, 1, nil)
 	other := start(t, 1, nil)

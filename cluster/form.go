@@ -186,6 +186,52 @@ func (n *Node) bootstrap(ctx context.Context, group []hello) error {
 	return n.raft.BootstrapCluster(raft.Configuration{Servers: servers}).Error()
 }
 
+// announce tells the cluster where this member is now, if that is not where
+// the configuration has it: it was started with another address.
+func (n *Node) announce() {
+	tick := time.NewTicker(formInterval)
+	defer tick.Stop()
+	for {
+		servers, err := n.servers()
+		if err == nil && !slices.ContainsFunc(servers, n.isElsewhere) {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), configTimeout)
+		err = n.announceTo(ctx, servers)
+		cancel()
+		if err != nil {
+			n.log.Info("the cluster does not know this node's new address yet", "address", n.config.Network.Addr(), "reason", err)
+		}
+		select {
+		case <-n.stopped:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *Node) isElsewhere(s raft.Server) bool {
+	return string(s.ID) == n.raftID && string(s.Address) != n.config.Network.Addr()
+}
+
+// announceTo asks this node, if it leads, or else every other one in turn.
+func (n *Node) announceTo(ctx context.Context, servers []raft.Server) error {
+	self := join{n.raftID, n.config.Network.Addr(), n.config.NonVoter}
+	if _, leads, _ := n.leader(); leads {
+		return n.AddMember(ctx, self.RaftID, self.Peer, true)
+	}
+	err := error(fail(CodeNoLeader, nil, "no other node is known"))
+	for _, s := range servers {
+		if string(s.ID) == n.raftID {
+			continue
+		}
+		if err = n.ask(ctx, string(s.Address), VerbJoin, self); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // bootstrapAlone begins a cluster of this one node.
 func (n *Node) bootstrapAlone() error {
 	return n.bootstrap(context.Background(), []hello{n.hello()})

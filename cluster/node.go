@@ -142,6 +142,7 @@ func open(config Config) (_ *Node, err error) {
 	go n.scrub()
 	switch {
 	case n.isMember():
+		go n.announce()
 	case len(config.Join) == 0:
 		if err := n.bootstrapAlone(); err != nil {
 			return nil, errors.Join(fail(CodeInternal, err, "the cluster does not begin"), n.raft.Shutdown().Error())
