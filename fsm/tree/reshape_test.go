@@ -68,8 +68,10 @@ func TestReshapeGenerations(t *testing.T) {
 
 func TestReshapeMayShrinkAnOverCommit(t *testing.T) {
 	s := grow(t, sample(t), setInventories("numa0", inv("VCPU", 1)))
-	s = grow(t, s, reshape(becoming(becomes("numa0", inv("VCPU", 2))), takes(guest, of("numa0", "VCPU", 1))))
-	equal(t, "used", used(t, s, "numa0", "VCPU"), 2)
+	same := grow(t, s, reshape(nil, takes(guest, of("numa0", "VCPU", 2))))
+	equal(t, "used", used(t, same, "numa0", "VCPU"), 3)
+	s = grow(t, s, reshape(becoming(becomes("numa0", inv("VCPU", 1))), takes(guest, of("numa0", "VCPU", 1))))
+	equal(t, "used", used(t, s, "numa0", "VCPU"), 2) // of 1
 	s = grow(t, s, reshape(becoming(becomes("numa0", inv("VCPU", 1)))))
 	equal(t, "used", used(t, s, "numa0", "VCPU"), 2)
 	equal(t, "growing it", refused(t, s, reshape(nil, takes(guest, of("numa0", "VCPU", 2)))).Code, CodeCapacityExceeded)
