@@ -29,11 +29,19 @@ func (n *Net) Call(ctx context.Context, addr string, verb cluster.Verb, body []b
 	if len(body) > cluster.CallBytesMax {
 		return nil, refusal(cluster.PeerTooLarge, "a call of %d bytes is over the limit of %d", len(body), cluster.CallBytesMax)
 	}
-	if err := n.enter(ctx, addr); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, n.unsent(addr, err)
 	}
-	defer n.pool.leave(addr)
-	c, err := n.connect(ctx, addr)
+	if n.isClosed() {
+		return nil, n.unsent(addr, ErrClosed)
+	}
+	q := n.pool.enter(addr)
+	defer n.pool.leave(q)
+	if err := n.wait(ctx, q.turns); err != nil {
+		return nil, n.unsent(addr, err)
+	}
+	defer q.turns.leave()
+	c, err := n.connect(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +50,7 @@ func (n *Net) Call(ctx context.Context, addr string, verb cluster.Verb, body []b
 		// Rounded up: 0 means none.
 		header.timeout = time.Until(deadline) + time.Microsecond - 1
 		if header.timeout < time.Microsecond {
-			n.keep(addr, c)
+			n.keep(q, c)
 			return nil, n.unsent(addr, context.DeadlineExceeded)
 		}
 	}
@@ -54,7 +62,7 @@ func (n *Net) Call(ctx context.Context, addr string, verb cluster.Verb, body []b
 	switch {
 	case err == nil, errors.As(err, &refused):
 		if reusable {
-			n.keep(addr, c)
+			n.keep(q, c)
 		}
 		return answer, err
 	default:
@@ -63,53 +71,71 @@ func (n *Net) Call(ctx context.Context, addr string, verb cluster.Verb, body []b
 	}
 }
 
-// enter waits for the call's turn.
-func (n *Net) enter(ctx context.Context, addr string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if n.isClosed() {
-		return ErrClosed
-	}
-	turn := n.pool.enter(addr)
-	select {
-	case turn <- struct{}{}:
+// wait takes a place as soon as there is one.
+func (n *Net) wait(ctx context.Context, p places) error {
+	if p.take() {
 		return nil
-	default:
 	}
 	select {
-	case turn <- struct{}{}:
+	case p <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		n.pool.giveUp(addr)
 		return ctx.Err()
 	case <-n.ctx.Done():
-		n.pool.giveUp(addr)
 		return ErrClosed
 	}
 }
 
-// connect returns an idle connection or a new one.
-func (n *Net) connect(ctx context.Context, addr string) (*callConn, error) {
-	for c := n.pool.get(addr); c != nil; c = n.pool.get(addr) {
-		if n.usable(c) {
-			return c, nil
+// connect returns an idle connection or a new one. Few are opened at a time:
+// in a burst of calls, most get one that has just become idle.
+func (n *Net) connect(ctx context.Context, q *peer) (*callConn, error) {
+	if c := n.idle(q); c != nil {
+		return c, nil
+	}
+	for !q.dials.take() {
+		select {
+		case c := <-q.handed:
+			if n.usable(c) {
+				return c, nil
+			}
+			c.abort()
+			continue
+		case q.dials <- struct{}{}:
+		case <-ctx.Done():
+			return nil, n.unsent(q.addr, ctx.Err())
+		case <-n.ctx.Done():
+			return nil, n.unsent(q.addr, ErrClosed)
 		}
-		c.abort()
+		break
+	}
+	defer q.dials.leave()
+	if c := n.idle(q); c != nil { // it may have become idle while nobody waited
+		return c, nil
 	}
 	dialing, cancel := n.withHandshakeTimeout(ctx)
 	defer cancel()
-	l, err := n.dial(dialing, addr, kindCall)
+	l, err := n.dial(dialing, q.addr, kindCall)
 	if err != nil {
 		return nil, err
 	}
 	return &callConn{link: l, r: bufio.NewReaderSize(l, callBufferLen)}, nil
 }
 
+// idle returns an idle connection that is still good, or nil.
+func (n *Net) idle(q *peer) *callConn {
+	for c := n.pool.get(q); c != nil; c = n.pool.get(q) {
+		if n.usable(c) {
+			return c
+		}
+		c.abort()
+	}
+	return nil
+}
+
 // keep puts a connection back for the next call.
-func (n *Net) keep(addr string, c *callConn) {
+func (n *Net) keep(q *peer, c *callConn) {
 	c.idleSince = time.Now()
-	if n.isClosed() || c.clusterID != *n.clusterID.Load() || !n.pool.put(addr, c) {
+	if n.isClosed() || c.clusterID != *n.clusterID.Load() || !n.pool.put(q, c) {
 		c.abort()
 	}
 }

@@ -474,6 +474,41 @@ func TestIdleConnsPerPeer(t *testing.T) {
 	eventually(t, "two connections are left", func() bool { return b.Stats().CallConns == 2 })
 }
 
+// TestBurst: calls of a burst wait for each other's connections, and do not
+// open one each.
+func TestBurst(t *testing.T) {
+	noLeaks(t)
+	const calls = 300
+	a := listen(t, "c", func(c *Config) { c.Limits.DialsPerPeerMax, c.Limits.IdleConnsPerPeerMax = 2, calls })
+	b := listen(t, "c")
+	// The peer answers the first call only when all the others are waiting.
+	var entered sync.WaitGroup
+	entered.Add(calls)
+	b.Serve(handlerFunc(func(_ context.Context, _ cluster.Verb, body []byte) ([]byte, error) {
+		entered.Wait()
+		return body, nil
+	}))
+	var callers sync.WaitGroup
+	for i := range calls {
+		callers.Go(func() {
+			entered.Done()
+			body := fmt.Append(nil, i)
+			if got, err := a.Call(soon(t), b.Addr(), cluster.VerbForward, body); err != nil || !bytes.Equal(got, body) {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	callers.Wait()
+	if s := a.Stats(); s.CallsMade != calls || s.Dialed > calls/2 {
+		t.Errorf("%+v", s)
+	}
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	if q := a.pool.peers[b.Addr()]; q == nil || q.calls != 0 || q.turns.taken() != 0 || q.dials.taken() != 0 || len(q.idle) != int(a.Stats().Dialed) {
+		t.Errorf("%+v", q)
+	}
+}
+
 // TestPeerRestarts: connections to the old process are not used for a call.
 func TestPeerRestarts(t *testing.T) {
 	eachTransport(t, func(t *testing.T, secure func(*Config)) {

@@ -41,6 +41,10 @@ type Limits struct {
 	// CallsPerPeerMax is how many calls to one peer are made at a time, each on
 	// its own connection. One more waits for its turn.
 	CallsPerPeerMax int
+	// DialsPerPeerMax is how many connections to one peer are opened at a time.
+	// One more call waits for one of these, or for a connection that becomes
+	// idle, whichever comes first.
+	DialsPerPeerMax int
 	// IdleConnsPerPeerMax is how many connections to one peer are kept for the
 	// next calls.
 	IdleConnsPerPeerMax int
@@ -56,7 +60,7 @@ type Limits struct {
 // DefaultLimits suit a cluster of up to nine nodes.
 func DefaultLimits() Limits {
 	return Limits{
-		HandshakesMax:        128,
+		HandshakesMax:        256,
 		RaftStreamsMax:       256,
 		CallConnsMax:         4096,
 		HandshakeTimeout:     5 * time.Second,
@@ -66,6 +70,7 @@ func DefaultLimits() Limits {
 		CallsMax:             2048,
 		CallBytesInFlightMax: 256 << 20,
 		CallsPerPeerMax:      512,
+		DialsPerPeerMax:      16,
 		IdleConnsPerPeerMax:  128,
 		CloseTimeout:         2 * time.Second,
 		LogInterval:          time.Minute,
@@ -107,6 +112,7 @@ func (l Limits) withDefaults() (Limits, error) {
 		{"CallsMax", &l.CallsMax, d.CallsMax},
 		{"CallBytesInFlightMax", &l.CallBytesInFlightMax, d.CallBytesInFlightMax},
 		{"CallsPerPeerMax", &l.CallsPerPeerMax, d.CallsPerPeerMax},
+		{"DialsPerPeerMax", &l.DialsPerPeerMax, d.DialsPerPeerMax},
 		{"IdleConnsPerPeerMax", &l.IdleConnsPerPeerMax, d.IdleConnsPerPeerMax},
 	} {
 		if *f.v < 0 {

@@ -21,7 +21,7 @@ import (
 	"github.com/treenode/treenode/cluster"
 )
 
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, condition func() bool) {

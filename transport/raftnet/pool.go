@@ -15,51 +15,50 @@ type pool struct {
 // peer is what the pool knows of one address. It is forgotten when there is
 // neither a call nor a connection.
 type peer struct {
+	addr  string
 	turns places
-	calls int         // that have entered or wait for their turn
-	idle  []*callConn // the last one was used last
+	dials places
+	// handed passes a connection to a call that waits for one.
+	handed chan *callConn
+
+	calls int         // that have entered or wait for their turn; under pool.mu
+	idle  []*callConn // the last one was used last; under pool.mu
 }
 
-// enter notes a call and returns the channel that it has to take its turn on.
-// leave must follow, or giveUp if the turn did not come.
-func (p *pool) enter(addr string) chan<- struct{} {
+// enter notes a call. It has to take its turn, and to leave.
+func (p *pool) enter(addr string) *peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.peers[addr]
 	if q == nil {
-		q = &peer{turns: newPlaces(p.limits.CallsPerPeerMax)}
+		q = &peer{
+			addr: addr, turns: newPlaces(p.limits.CallsPerPeerMax), dials: newPlaces(p.limits.DialsPerPeerMax),
+			handed: make(chan *callConn),
+		}
 		p.peers[addr] = q
 	}
 	q.calls++
-	return q.turns
+	return q
 }
 
-func (p *pool) leave(addr string) {
+// leave is the end of a call, whether or not its turn came.
+func (p *pool) leave(q *peer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.peers[addr].turns.leave()
-	p.gone(addr)
-}
-
-func (p *pool) giveUp(addr string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gone(addr)
-}
-
-func (p *pool) gone(addr string) {
-	q := p.peers[addr]
 	q.calls--
+	p.forget(q)
+}
+
+func (p *pool) forget(q *peer) {
 	if q.calls == 0 && len(q.idle) == 0 {
-		delete(p.peers, addr)
+		delete(p.peers, q.addr)
 	}
 }
 
 // get returns the idle connection that was used last, or nil.
-func (p *pool) get(addr string) *callConn {
+func (p *pool) get(q *peer) *callConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.peers[addr]
 	if len(q.idle) == 0 {
 		return nil
 	}
@@ -69,12 +68,16 @@ func (p *pool) get(addr string) *callConn {
 	return c
 }
 
-// put keeps a connection and reports whether there was room for it. A call to
-// addr must be under way.
-func (p *pool) put(addr string, c *callConn) bool {
+// put keeps a connection and reports whether there was room for it. The call
+// must not have left.
+func (p *pool) put(q *peer, c *callConn) bool {
+	select {
+	case q.handed <- c:
+		return true
+	default:
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.peers[addr]
 	if len(q.idle) >= p.limits.IdleConnsPerPeerMax {
 		return false
 	}
@@ -91,7 +94,7 @@ func (p *pool) dropIdle() []*callConn {
 func (p *pool) take(pick func(*callConn) bool) (taken []*callConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for addr, q := range p.peers {
+	for _, q := range p.peers {
 		kept := q.idle[:0]
 		for _, c := range q.idle {
 			if pick(c) {
@@ -102,9 +105,7 @@ func (p *pool) take(pick func(*callConn) bool) (taken []*callConn) {
 		}
 		clear(q.idle[len(kept):])
 		q.idle = kept
-		if q.calls == 0 && len(q.idle) == 0 {
-			delete(p.peers, addr)
-		}
+		p.forget(q)
 	}
 	return taken
 }

@@ -148,7 +148,7 @@ func TestSlowStrangers(t *testing.T) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(40 * time.Millisecond):
+			case <-time.After(100 * time.Millisecond):
 			}
 			if _, err := dripping.Write([]byte{b}); err != nil {
 				return
