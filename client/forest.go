@@ -82,7 +82,8 @@ func (f *forest) above(r *record) string {
 }
 
 // put adds a record or replaces the one with its UUID, with all that follows
-// from name and place.
+// from name and place. Names may be swapped in several puts: one that another
+// record has taken meanwhile stays with that one.
 func (f *forest) put(r *record) {
 	old, had := f.records[r.uuid]
 	f.records[r.uuid] = r

@@ -409,6 +409,16 @@ func TestCancelDoesNotBlameTheEndpoint(t *testing.T) {
 	}
 }
 
+// Nothing of an answer that could not be read gets into the one that could.
+func TestAnswersAreNotMixed(t *testing.T) {
+	cluster, c := start(t, 1)
+	must(c.CreateProvider(t.Context(), root("a")))(t)
+	cluster.nodes[0].fail(stranger(200, `{"created":["x"],"replayed":true,"index":"no number"}`))
+	if result := must(c.RenameProvider(t.Context(), "a", "b"))(t); result.Created != nil || result.Replayed {
+		t.Errorf("result %+v", result)
+	}
+}
+
 // An answer may take as long as it likes while more of it keeps coming.
 func TestSlowAnswer(t *testing.T) {
 	for pause, attempts := range map[time.Duration]int{time.Second: 1, 3 * time.Second: 2} {

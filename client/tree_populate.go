@@ -209,16 +209,9 @@ func (p *populating) fill() *Error {
 	return nil
 }
 
-// removeDoomed takes those given that hang below a doomed provider to the top
-// for the time being, and drops the doomed.
+// removeDoomed drops the doomed. Those given that hang below one are in no
+// list of children until they are put in place.
 func (p *populating) removeDoomed() {
-	for u := range p.byUUID {
-		if r, ok := p.f.records[u]; ok && p.doomed[r.parent] != nil {
-			next := *r
-			next.parent = ""
-			p.f.put(&next)
-		}
-	}
 	for _, r := range p.doomed {
 		delete(p.f.children, r.uuid)
 		delete(p.f.records, r.uuid)
@@ -232,18 +225,15 @@ func (p *populating) removeDoomed() {
 	}
 }
 
-// place puts everyone given in place: first new ones at the top, so that none
-// is put below one that is not there yet, and under names that nobody has, as
-// names may be swapped.
+// place puts everyone given in place: new ones first at the top, so that none
+// is put below one that is not there yet.
 func (p *populating) place() {
 	for _, r := range p.records {
-		bare := *r
-		bare.parent = ""
-		if old, ok := p.f.records[r.uuid]; ok {
-			bare.parent = old.parent
+		if _, known := p.f.records[r.uuid]; !known {
+			bare := *r
+			bare.parent = ""
+			p.f.put(&bare)
 		}
-		bare.name = "\x00" + r.uuid
-		p.f.put(&bare)
 	}
 	for _, r := range p.records {
 		p.f.put(r)
