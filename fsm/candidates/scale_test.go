@@ -106,6 +106,9 @@ var scales = []struct {
 	{"boxes of two classes short by one", twoClassBoxes(12), &Request{Nested: true, Groups: twoClassParts(13), Limit: 1000}, 0, 50_000},
 	{"loose and isolated on one class", devices(2, 48), &Request{Nested: true, Policy: Isolate, Groups: append(like(48, Resource{"VGPU", 1}), wish("", Resource{"VGPU", 1})), Limit: 1000}, 0, 5_000},
 	{"same_subtree of many", nics(8, 6), &Request{Nested: true, Groups: nicGroups(6), Policy: Isolate, SameSubtree: [][]string{{"n", "0", "1", "2", "3", "4", "5"}}, Limit: 1000}, 1000, 50_000},
+	{"pairs below like nodes", nodes(8, 1, 1, 1, 1), pairSets(8), 1000, 400_000},
+	{"pairs below too few nodes", nodes(8, 1, 1, 1, 1), pairSets(9), 0, 100},
+	{"pairs below nodes short of one or the other", nodes(8, 2, 1, 1, 2), pairSets(9), 0, 50_000},
 	{"same_subtree of too many", nics(8, 6), &Request{Nested: true, Groups: nicGroups(7), Policy: Isolate, SameSubtree: [][]string{{"n", "0", "1", "2", "3", "4", "5", "6"}}, Limit: 1000}, 0, 5_000},
 }
 
@@ -184,6 +187,33 @@ func nics(count, ports int) world {
 // nicGroups wants ports, and a NIC without taking anything of it.
 func nicGroups(ports int) []Group {
 	return append(like(ports, Resource{"VGPU", 1}), Group{Suffix: "n", Required: [][]string{{"CUSTOM_A"}}})
+}
+
+// nodes has a host with NUMA nodes that each have GPUs and FPGAs: the first
+// half of the nodes so many, the others so many.
+func nodes(count int, gpus, fpgas, otherGPUs, otherFPGAs int64) world {
+	w := world{{name: "h", inventories: []stock{{class: "VCPU", total: 8}}}}
+	for n := range count {
+		if n == count/2 {
+			gpus, fpgas = otherGPUs, otherFPGAs
+		}
+		node := fmt.Sprintf("h.%d", n)
+		w = append(w, &thing{name: node, parent: "h", traits: []string{"CUSTOM_A"}},
+			&thing{name: node + ".g", parent: node, inventories: []stock{{class: "PGPU", total: gpus}}},
+			&thing{name: node + ".f", parent: node, inventories: []stock{{class: "FPGA", total: fpgas}}})
+	}
+	return w
+}
+
+// pairSets wants pairs of a GPU and an FPGA, each below one node.
+func pairSets(n int) *Request {
+	r := &Request{Nested: true, Limit: 1000}
+	for i := range n {
+		above, gpu, fpga := fmt.Sprintf("n%d", i), fmt.Sprintf("g%d", i), fmt.Sprintf("f%d", i)
+		r.Groups = append(r.Groups, Group{Suffix: above, Required: [][]string{{"CUSTOM_A"}}}, wish(gpu, Resource{"PGPU", 1}), wish(fpga, Resource{"FPGA", 1}))
+		r.SameSubtree = append(r.SameSubtree, []string{above, gpu, fpga})
+	}
+	return r
 }
 
 func TestSteps(t *testing.T) {

@@ -1,5 +1,11 @@
 package candidates
 
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+)
+
 // walk lists the answers of one site, each when it is asked for.
 type walk struct {
 	site       *site
@@ -9,6 +15,13 @@ type walk struct {
 	leaf       leaf
 	listing    bool // the leaf has answers left
 	base       [][]int32
+
+	// apart tells, by level, that the conditions from there on are about other
+	// slots than those before. Then only what the slots before were left with
+	// matters, not which of like slots was left with what: dead has those cases
+	// that lead to no answer.
+	apart []bool
+	dead  map[string]struct{}
 }
 
 // frame is a case of the conditions up to its level, and the next case of the
@@ -17,6 +30,8 @@ type frame struct {
 	domains [][]int32
 	level   int
 	next    int
+	key     string // in dead, if there is no answer; empty where not apart
+	found   bool
 }
 
 // start begins with the tree that the site was entered with.
@@ -24,22 +39,106 @@ func (t *site) start(work *work) *walk {
 	w := &t.walk
 	w.site, w.work, w.listing = t, work, false
 	w.conditions = t.conditions()
+	w.separate()
 	w.frames = w.frames[:0]
 	w.base = w.base[:0]
 	for i := range t.plan.slots {
 		w.base = append(w.base, t.domains[t.plan.slots[i].kind])
 	}
+	if len(w.conditions) > 1 {
+		w.drop()
+	}
 	w.push(w.base, 0)
 	return w
+}
+
+// drop leaves out the cases that are impossible by themselves, so that they are
+// not tried again under every case of the conditions before.
+func (w *walk) drop() {
+	for i := range w.conditions {
+		c := &w.conditions[i]
+		if c.kind != ofSubtree {
+			continue
+		}
+		kept := c.cases[:0:0]
+		for n := range c.cases {
+			if _, ok := w.site.narrow(c, n, w.base); ok {
+				kept = append(kept, c.cases[n])
+			}
+		}
+		c.cases = kept
+	}
+}
+
+// separate finds the levels of apart. With less than three conditions there is
+// nothing to be learned from one case for another.
+func (w *walk) separate() {
+	w.apart = w.apart[:0]
+	clear(w.dead)
+	n := len(w.conditions)
+	if n < 3 {
+		return
+	}
+	last := make([]int, len(w.site.plan.slots)) // the last condition about a slot
+	for i, c := range w.conditions {
+		for _, s := range c.slots {
+			last[s] = i
+		}
+	}
+	until := -1
+	for i, c := range w.conditions {
+		w.apart = append(w.apart, i > 0 && until < i)
+		for _, s := range c.slots {
+			until = max(until, last[s])
+		}
+	}
 }
 
 // push adds a frame unless its amounts leave no answer. The last level's are
 // looked at when its answers are listed.
 func (w *walk) push(domains [][]int32, level int) {
+	f := frame{domains: domains, level: level}
+	if level < len(w.apart) && w.apart[level] {
+		f.key = w.keyOf(domains, level)
+		if _, ok := w.dead[f.key]; ok {
+			return
+		}
+	}
 	if level < len(w.conditions) && !w.solver(domains).solvable() {
+		w.bury(&f)
 		return
 	}
-	w.frames = append(w.frames, frame{domains: domains, level: level})
+	w.frames = append(w.frames, f)
+}
+
+// bury remembers a case without an answer.
+func (w *walk) bury(f *frame) {
+	if f.key == "" || f.found || w.work.over || len(w.dead) >= knownMax {
+		return
+	}
+	if w.dead == nil {
+		w.dead = make(map[string]struct{})
+	}
+	w.dead[f.key] = struct{}{}
+}
+
+// keyOf tells cases of a level apart: what the slots of the conditions before
+// were left with, whichever of like slots it was.
+func (w *walk) keyOf(domains [][]int32, level int) string {
+	var parts [][]byte
+	for _, c := range w.conditions[:level] {
+		for _, s := range c.slots {
+			part := make([]byte, 0, 8+4*len(domains[s]))
+			part = binary.BigEndian.AppendUint32(part, uint32(w.site.plan.slots[s].kind)) //nolint:gosec // an index
+			part = binary.BigEndian.AppendUint32(part, uint32(len(domains[s])))           //nolint:gosec // few places
+			for _, at := range domains[s] {
+				part = binary.BigEndian.AppendUint32(part, uint32(at)) //nolint:gosec // an index
+			}
+			parts = append(parts, part)
+		}
+	}
+	slices.SortFunc(parts, bytes.Compare)
+	return string(binary.BigEndian.AppendUint32(bytes.Join(parts, nil), uint32(level))) //nolint:gosec // few conditions
 }
 
 func (w *walk) solver(domains [][]int32) solver {
@@ -59,6 +158,9 @@ func (w *walk) next() []int32 {
 	for {
 		if w.listing {
 			if w.leaf.next(w.work) {
+				for i := range w.frames {
+					w.frames[i].found = true
+				}
 				return w.leaf.assigned
 			}
 			w.listing = false
@@ -75,6 +177,7 @@ func (w *walk) next() []int32 {
 		}
 		c := &w.conditions[f.level]
 		if f.next == c.count() {
+			w.bury(f)
 			w.frames = w.frames[:len(w.frames)-1]
 			continue
 		}

@@ -263,6 +263,9 @@ func randomRequest(rng *rand.Rand, w world) *Request {
 			r.SameSubtree = append(r.SameSubtree, []string{set[0], r.Groups[1].Suffix})
 		}
 	}
+	if r.Nested && rng.IntN(8) == 0 {
+		pairUp(rng, r)
+	}
 	if !r.Nested {
 		r.Groups = slices.DeleteFunc(r.Groups, func(g Group) bool { return len(g.Resources) == 0 })
 	}
@@ -273,6 +276,18 @@ func randomRequest(rng *rand.Rand, w world) *Request {
 		r.RootForbidden = []string{f}
 	}
 	return r
+}
+
+// pairUp makes the request one of like pairs, each within a subtree.
+func pairUp(rng *rand.Rand, r *Request) {
+	above := Group{Required: [][]string{{someTraits[rng.IntN(len(someTraits))]}}}
+	below := Group{Resources: []Resource{{someClasses[rng.IntN(len(someClasses))], 1}}}
+	r.Groups, r.SameSubtree = nil, nil
+	for i := range 1 + rng.IntN(3) {
+		above.Suffix, below.Suffix = fmt.Sprintf("_a%d", i), fmt.Sprintf("_b%d", i)
+		r.Groups = append(r.Groups, above, below)
+		r.SameSubtree = append(r.SameSubtree, []string{above.Suffix, below.Suffix})
+	}
 }
 
 // text is a candidate for comparison: what is taken, then who meets what.
