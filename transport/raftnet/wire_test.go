@@ -1,15 +1,12 @@
 package raftnet
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -228,131 +225,6 @@ func TestAnswerNobodyTakes(t *testing.T) {
 	eventually(t, "it is let go", func() bool { return n.Stats().CallsAnswered > 0 && n.Stats().CallConns == 0 })
 }
 
-// impostor is a peer that lets everybody in and then does as it likes.
-func impostor(t *testing.T, serve func(conn net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		l.Close()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if _, err := readPreamble(conn); err == nil {
-				if _, err := conn.Write(appendWelcome(nil, nil)); err == nil {
-					serve(conn)
-				}
-			}
-			conn.Close()
-		}
-	}()
-	return l.Addr().String()
-}
-
-// TestNothingIsSentTwice: the peer takes a request on a connection that was
-// good before, and dies without a word.
-func TestNothingIsSentTwice(t *testing.T) {
-	noLeaks(t)
-	var requests, conns atomic.Int64
-	addr := impostor(t, func(conn net.Conn) {
-		conns.Add(1)
-		for i := range 2 {
-			h, err := readRequestHeader(conn)
-			if err != nil {
-				return
-			}
-			requests.Add(1)
-			if i == 1 {
-				return
-			}
-			if _, err := conn.Write(appendAnswerHeader(nil, answerHeader{sequence: h.sequence})); err != nil {
-				return
-			}
-		}
-	})
-	a := listen(t, "c")
-	if _, err := a.Call(soon(t), addr, cluster.VerbHello, nil); err != nil {
-		t.Fatal(err)
-	}
-	_, err := a.Call(soon(t), addr, cluster.VerbHello, nil)
-	wantCallError(t, err, true)
-	if requests.Load() != 2 || conns.Load() != 1 {
-		t.Errorf("%d requests on %d connections", requests.Load(), conns.Load())
-	}
-	if _, err := a.Call(soon(t), addr, cluster.VerbHello, nil); err != nil {
-		t.Errorf("the next call needs a new connection: %v", err)
-	}
-}
-
-// TestBadAnswers: each is an error of a call that was sent, and ends the
-// connection.
-func TestBadAnswers(t *testing.T) {
-	noLeaks(t)
-	for name, say := range map[string]string{
-		"another sequence": "\x00\x00\x00\x00\x02\x00\x00\x00\x00",
-		"a huge answer":    "\x00\x00\x00\x00\x01\xff\xff\xff\xff",
-		"a huge refusal":   "\x04\x00\x00\x00\x01\x00\x00\x04\x01" + strings.Repeat("x", 1025),
-		"half a header":    "\x00\x00\x00",
-		"half a body":      "\x00\x00\x00\x00\x01\x00\x00\x00\x05abc",
-		"nothing":          "",
-	} {
-		addr := impostor(t, func(conn net.Conn) {
-			if _, err := readRequestHeader(conn); err == nil {
-				fmt.Fprint(conn, say)
-			}
-		})
-		a := listen(t, "c")
-		_, err := a.Call(soon(t), addr, cluster.VerbHello, nil)
-		if failed, ok := err.(*cluster.CallError); !ok || !failed.Sent { //nolint:errorlint // it is promised bare
-			t.Errorf("%s: %v", name, err)
-		}
-		eventually(t, "the connection is closed", func() bool {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			return len(a.links) == 0
-		})
-	}
-}
-
-// TestBadWelcomes: each is an error of a call that was not sent.
-func TestBadWelcomes(t *testing.T) {
-	noLeaks(t)
-	for name, say := range map[string]string{
-		"another protocol": "HTTP/1.1 400 Bad Request\r\n\r\n",
-		"too short":        "TNRN\x01\x00",
-		"a long message":   "TNRN\x01\x03\xff\xff" + strings.Repeat("x", 70000),
-		"half a message":   "TNRN\x01\x03\x00\x05abc",
-		"nothing":          "",
-	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			if conn, err := l.Accept(); err == nil {
-				readPreamble(conn)
-				fmt.Fprint(conn, say)
-				conn.Close()
-			}
-		}()
-		a := listen(t, "c")
-		_, err = a.Call(soon(t), l.Addr().String(), cluster.VerbHello, nil)
-		if failed, ok := err.(*cluster.CallError); !ok || failed.Sent { //nolint:errorlint // it is promised bare
-			t.Errorf("%s: %v", name, err)
-		}
-		l.Close()
-	}
-}
-
 func TestTLSRefusesStrangers(t *testing.T) {
 	noLeaks(t)
 	secure := withTLS(t)
@@ -399,98 +271,4 @@ func TestRefusalLog(t *testing.T) {
 	if lines() != 4 || strings.Count(out.String(), "not_logged_before=10") != 1 || strings.Count(out.String(), "not_logged_before") != 1 {
 		t.Errorf("log: %s", out.String())
 	}
-}
-
-func FuzzPreamble(f *testing.F) {
-	f.Add([]byte("TNRN\x01\x01\x02c1"))
-	f.Add([]byte("TNRN\x01\x02\x00"))
-	f.Add([]byte("TNRN\x02\x02\x00"))
-	f.Add([]byte("TNRN\x01\x02\xff" + strings.Repeat("x", 255)))
-	f.Add([]byte("GET / HTTP/1.1\r\n"))
-	f.Add([]byte("TN"))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r := bytes.NewReader(b)
-		p, err := readPreamble(r)
-		if err != nil {
-			return
-		}
-		// What is accepted is what would have been sent, and not a byte more is
-		// taken: the stream's own bytes follow.
-		if got := appendPreamble(nil, p); !bytes.Equal(got, b[:len(b)-r.Len()]) {
-			t.Errorf("%q was read as %+v, which is %q", b, p, got)
-		}
-	})
-}
-
-func FuzzWelcome(f *testing.F) {
-	f.Add(appendWelcome(nil, nil))
-	f.Add(appendWelcome(nil, &cluster.PeerError{Code: cluster.PeerOtherCluster, Message: "other"}))
-	f.Add([]byte("TNRN\x01\x03\xff\xff"))
-	f.Add([]byte("HTTP/1.1 400"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r := bytes.NewReader(b)
-		err := readWelcome(r)
-		var refused *cluster.PeerError
-		if errors.As(err, &refused) && (refused.Code == statusOK || len(refused.Message) > 3*messageLenMax) {
-			t.Errorf("%q was read as %+v", b, refused)
-		}
-		if err == nil && len(b)-r.Len() < welcomeLen {
-			t.Errorf("%q was taken for a welcome", b)
-		}
-	})
-}
-
-func FuzzAnswer(f *testing.F) {
-	f.Add(appendAnswerHeader(nil, answerHeader{sequence: 1}))
-	f.Add(append(appendAnswerHeader(nil, answerHeader{sequence: 1, bodyLen: 3}), "abc"...))
-	f.Add(append(appendAnswerHeader(nil, answerHeader{status: 4, sequence: 1, bodyLen: 2}), "no"...))
-	f.Add([]byte("\x00\x00\x00\x00\x01\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		body, err := readAnswer(bytes.NewReader(b), 1)
-		if err == nil && !bytes.HasPrefix(b, append(appendAnswerHeader(nil, answerHeader{sequence: 1, bodyLen: uint32(len(body))}), body...)) {
-			t.Errorf("%q was read as %q", b, body)
-		}
-	})
-}
-
-// FuzzConnection lets a stranger say anything to an open port. The port has to
-// answer a proper call afterwards.
-func FuzzConnection(f *testing.F) {
-	hello := "TNRN\x01\x02\x01c"
-	call := "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\x00\x00\x00\x02hi"
-	f.Add([]byte(hello + call))
-	f.Add([]byte(hello + call + call))
-	f.Add([]byte(hello + "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\xff\xff\xff\xff"))
-	f.Add([]byte(hello + "\x00\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05hello" + call))
-	f.Add([]byte(hello + call[:5]))
-	f.Add([]byte("TNRN\x01\x02\x00" + call))
-	f.Add([]byte("GET /"))
-	n, err := Listen(Config{Listen: "127.0.0.1:0"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { n.Close() })
-	n.SetClusterID("c")
-	n.Serve(handlerFunc(echo))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 6 && b[5] == byte(kindRaft) {
-			return // waits for Raft
-		}
-		near, far := net.Pipe()
-		go func() {
-			near.Write(b)
-			near.Close()
-		}()
-		go io.Copy(io.Discard, near)
-		n.handshakes <- struct{}{}
-		n.running.Add(1)
-		n.receive(n.track(far))
-		if n.Stats().CallsInFlight > n.limits.CallsMax {
-			t.Error("places are lost")
-		}
-		if got, err := n.Call(t.Context(), n.Addr(), cluster.VerbTerm, []byte("x")); err != nil || string(got) != "\x03x" {
-			t.Errorf("%q, %v", got, err)
-		}
-	})
 }
