@@ -220,6 +220,9 @@ func TestBrute(t *testing.T) {
 		rng := rand.New(rand.NewPCG(*seedFlag, uint64(round)))
 		w := randomWorld(rng, 8)
 		r := randomRequest(rng, w)
+		if round%4 == 0 {
+			w, r = randomBoxes(rng)
+		}
 		s := w.state(t)
 		want := brute(w, r)
 		for _, o := range []Options{{}, {Order: BreadthFirst}, {Random: true, Seed: rng.Uint64()}} {

@@ -263,7 +263,7 @@ func randomRequest(rng *rand.Rand, w world) *Request {
 			r.SameSubtree = append(r.SameSubtree, []string{set[0], r.Groups[1].Suffix})
 		}
 	}
-	if r.Nested && rng.IntN(8) == 0 {
+	if r.Nested && rng.IntN(6) == 0 {
 		pairUp(rng, r)
 	}
 	if !r.Nested {
@@ -278,16 +278,59 @@ func randomRequest(rng *rand.Rand, w world) *Request {
 	return r
 }
 
-// pairUp makes the request one of like pairs, each within a subtree.
+// pairUp makes the request one of pairs, each within a subtree. The pairs are
+// like or not, and some requests have sets across pairs.
 func pairUp(rng *rand.Rand, r *Request) {
-	above := Group{Required: [][]string{{someTraits[rng.IntN(len(someTraits))]}}}
-	below := Group{Resources: []Resource{{someClasses[rng.IntN(len(someClasses))], 1}}}
 	r.Groups, r.SameSubtree = nil, nil
+	var above, below Group
+	alike := rng.IntN(2) == 0
 	for i := range 1 + rng.IntN(3) {
+		if i == 0 || !alike {
+			above = Group{Required: [][]string{{someTraits[rng.IntN(len(someTraits))]}}}
+			below = Group{Resources: []Resource{{someClasses[rng.IntN(len(someClasses))], 1}}}
+		}
 		above.Suffix, below.Suffix = fmt.Sprintf("_a%d", i), fmt.Sprintf("_b%d", i)
 		r.Groups = append(r.Groups, above, below)
 		r.SameSubtree = append(r.SameSubtree, []string{above.Suffix, below.Suffix})
 	}
+	if rng.IntN(2) == 0 {
+		r.SameSubtree = append(r.SameSubtree, []string{
+			r.Groups[rng.IntN(len(r.Groups))].Suffix, r.Groups[rng.IntN(len(r.Groups))].Suffix,
+		})
+		rng.Shuffle(len(r.SameSubtree), func(i, j int) {
+			r.SameSubtree[i], r.SameSubtree[j] = r.SameSubtree[j], r.SameSubtree[i]
+		})
+	}
+}
+
+// randomBoxes asks for amounts that differ, of rooms that differ.
+func randomBoxes(rng *rand.Rand) (world, *Request) {
+	w := world{{name: "p0"}}
+	for i := range 2 + rng.IntN(3) {
+		p := &thing{name: fmt.Sprintf("p%d", i+1), parent: "p0", inventories: []stock{{class: "VGPU", total: 2 + rng.Int64N(4)}}}
+		if rng.IntN(3) == 0 {
+			p.inventories = append(p.inventories, stock{class: "VCPU", total: 1 + rng.Int64N(3)})
+		}
+		if rng.IntN(2) == 0 {
+			p.traits = []string{"CUSTOM_A"}
+		}
+		w = append(w, p)
+	}
+	r := &Request{Nested: true, Policy: Policy(rng.IntN(2))}
+	for i := range 2 + rng.IntN(4) {
+		g := Group{Suffix: fmt.Sprintf("_%d", i), Resources: []Resource{{"VGPU", 1 + rng.Int64N(3)}}}
+		if i == 0 && rng.IntN(3) == 0 {
+			g.Suffix = ""
+		}
+		if rng.IntN(5) == 0 {
+			g.Resources = append(g.Resources, Resource{"VCPU", 1})
+		}
+		if rng.IntN(3) == 0 {
+			g.Required = [][]string{{"CUSTOM_A"}}
+		}
+		r.Groups = append(r.Groups, g)
+	}
+	return w, r
 }
 
 // text is a candidate for comparison: what is taken, then who meets what.
