@@ -38,9 +38,9 @@ type Network interface {
 	// answered as not ready. It is called once and returns at once.
 	Serve(h PeerHandler)
 	// SetClusterID tells the cluster this node belongs to. Before it is set,
-	// Raft streams are refused and only VerbHello and VerbPledge are answered;
-	// after, every connection from another cluster is refused with
-	// a *PeerError of code PeerOtherCluster.
+	// Raft streams are refused and only VerbHello, VerbPledge and VerbJoin are
+	// handed to the handler; after, every connection from another cluster is
+	// refused with a *PeerError of code PeerOtherCluster.
 	SetClusterID(id string)
 	// Close stops listening, and closes every stream and call in flight.
 	Close() error
