@@ -16,7 +16,7 @@ const (
 // more specific range counts before a wider one.
 func quality(h http.Header, media string) float64 {
 	values := h.Values("Accept")
-	if len(values) == 0 || strings.TrimSpace(strings.Join(values, "")) == "" {
+	if !meansMedia(strings.Join(values, ",")) {
 		return 1
 	}
 	kind, _, _ := strings.Cut(media, "/")
@@ -38,6 +38,24 @@ func quality(h http.Header, media string) float64 {
 		best, specific = weight(rest), rank
 	}
 	return best
+}
+
+// meansMedia reports whether a header names media ranges; one that does not is
+// as if it were absent.
+func meansMedia(accept string) bool {
+	named := false
+	for _, entry := range strings.Split(accept, ",") {
+		name, _, _ := strings.Cut(entry, ";")
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		kind, of, ok := strings.Cut(name, "/")
+		if !ok || kind == "" || of == "" {
+			return false
+		}
+		named = true
+	}
+	return named
 }
 
 // weight reads the q of an Accept entry's parameters; 1 where there is none.

@@ -1,7 +1,9 @@
 package placement
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/placement/jsontext"
@@ -61,20 +63,11 @@ func (c *call) consumerRequest(u tree.UUID, body *jsontext.Object) consumerReque
 	return r
 }
 
-// add takes what is asked of one provider; of two amounts of one class, the
-// last counts.
+// add takes what is asked of one provider; of two mentions, the last counts.
 func (r *consumerRequest) add(provider string, resources *jsontext.Object) {
+	r.allocations = slices.DeleteFunc(r.allocations, func(a allocationRequest) bool { return a.provider == provider })
 	for _, class := range resources.Names() {
-		asked := allocationRequest{provider, class, whole(resources.Get(class))}
-		replaced := false
-		for i, a := range r.allocations {
-			if a.provider == provider && a.class == class {
-				r.allocations[i], replaced = asked, true
-			}
-		}
-		if !replaced {
-			r.allocations = append(r.allocations, asked)
-		}
+		r.allocations = append(r.allocations, allocationRequest{provider, class, whole(resources.Get(class))})
 	}
 }
 
@@ -162,6 +155,9 @@ func capacityOf(p tree.Provider, class string) (tree.InventoryUsage, bool) { ret
 // checkClaims says why claims would be refused, in the words that clients
 // know. What a consumer had before is free for what it asks for.
 func checkClaims(s *tree.State, claims []tree.ConsumerClaim, find inventoryLookup) *failure {
+	if f := checkSupplied(s, claims, find); f != nil {
+		return f
+	}
 	delta := usedAfter(s, claims)
 	for _, claim := range claims {
 		for _, a := range claim.Allocations {
@@ -183,6 +179,33 @@ func checkClaims(s *tree.State, claims []tree.ConsumerClaim, find inventoryLooku
 		}
 	}
 	return nil
+}
+
+// checkSupplied refuses claims on providers that have none of the classes that
+// are claimed of anyone, all of them in one message.
+func checkSupplied(s *tree.State, claims []tree.ConsumerClaim, find inventoryLookup) *failure {
+	var classes, bare []string
+	for _, claim := range claims {
+		for _, a := range claim.Allocations {
+			if !slices.Contains(classes, a.Class) {
+				classes = append(classes, a.Class)
+			}
+		}
+	}
+	for _, claim := range claims {
+		for _, a := range claim.Allocations {
+			p, ok := s.Find(a.Provider)
+			supplied := ok && slices.ContainsFunc(classes, func(class string) bool { _, has := find(p, class); return has })
+			if u := a.Provider.UUID.String(); !supplied && !slices.Contains(bare, u) {
+				bare = append(bare, u)
+			}
+		}
+	}
+	if bare == nil {
+		return nil
+	}
+	return conflict("Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.",
+		strings.Join(classes, ", "), strings.Join(bare, ", "))
 }
 
 // usedAfter is by how much claims change what is used.

@@ -3,7 +3,6 @@ package placement
 import (
 	"errors"
 	"fmt"
-	"html"
 	"net/http"
 	"regexp"
 	"strings"
@@ -123,6 +122,9 @@ func stripped(markup string) string {
 	return anyTag.ReplaceAllString(breakTag.ReplaceAllString(markup, "\n"), "")
 }
 
+// htmlQuote escapes as clients that compare pages know it.
+var htmlQuote = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;")
+
 func verbatim(s string) string { return s }
 
 // write answers with the failure in the form that the client accepts.
@@ -139,7 +141,7 @@ func (c *call) refuse(f *failure) {
 		body = c.errorJSON(f, title)
 	case mediaHTML:
 		body = "<html>\n <head>\n  <title>" + fmt.Sprint(f.status, " ", title) + "</title>\n </head>\n <body>\n  <h1>" +
-			fmt.Sprint(f.status, " ", title) + "</h1>\n  " + f.markup(media, html.EscapeString) + "\n </body>\n</html>"
+			fmt.Sprint(f.status, " ", title) + "</h1>\n  " + f.markup(media, htmlQuote.Replace) + "\n </body>\n</html>"
 	default:
 		body = fmt.Sprint(f.status, " ", title, "\n\n") + stripped(f.markup(media, verbatim))
 	}

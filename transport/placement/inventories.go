@@ -145,11 +145,9 @@ func createInventory(c *call) *failure {
 		return f
 	}
 	class, inv := body.String("resource_class"), inventoryFrom(body)
-	problem := ""
-	if !s.HasResourceClass(class) {
+	problem := c.checkCapacity(p.UUID(), class, inv)
+	if problem == "" && !s.HasResourceClass(class) {
 		problem = noClass(class)
-	} else {
-		problem = c.checkCapacity(p.UUID(), class, inv)
 	}
 	if problem != "" {
 		return badRequest("Unable to create inventory for resource provider %s: %s", p.UUID(), problem)
@@ -182,7 +180,7 @@ func updateInventory(c *call) *failure {
 	}
 	class, inv := c.variables["class"], inventoryFrom(body)
 	if !s.HasResourceClass(class) {
-		return badRequest("No inventory record with resource class for resource provider %s: %s", p.UUID(), noClass(class))
+		return notFound("%s", noClass(class))
 	}
 	if problem := c.checkCapacity(p.UUID(), class, inv); problem != "" {
 		return badRequest("Unable to update inventory for resource provider %s: %s", p.UUID(), problem)
@@ -216,15 +214,17 @@ func setInventories(c *call) *failure {
 	op := tree.SetInventories{Provider: tree.ByUUID(p.UUID())}
 	shown := jsontext.NewObject()
 	for _, class := range given.Names() {
-		if !s.HasResourceClass(class) {
-			return badRequest("Unknown resource class in inventory for resource provider %s: %s", p.UUID(), noClass(class))
-		}
 		inv := inventoryFrom(given.Object(class))
 		if problem := c.checkCapacity(p.UUID(), class, inv); problem != "" {
 			return badRequest("Unable to update inventory for resource provider %s: %s", p.UUID(), problem)
 		}
 		op.Inventories = append(op.Inventories, tree.InventoryOf{Class: class, Inventory: inv})
 		shown.Set(class, presentInventory(inv))
+	}
+	for _, class := range given.Names() {
+		if !s.HasResourceClass(class) {
+			return badRequest("Unknown resource class in inventory for resource provider %s: %s", p.UUID(), noClass(class))
+		}
 	}
 	for _, old := range p.Inventories() {
 		if !given.Has(old.Class) && old.Used > 0 {
@@ -236,6 +236,9 @@ func setInventories(c *call) *failure {
 		return f
 	}
 	c.modified(0)
+	if shown.Len() == 0 {
+		c.w.Header().Del("Last-Modified")
+	}
 	return c.reply(http.StatusOK, jsontext.NewObject().Set("resource_provider_generation", next).Set("inventories", shown))
 }
 

@@ -63,6 +63,12 @@ func listProviders(c *call) *failure {
 	if f != nil {
 		return f
 	}
+	if p, ok := lookup(s, w.inTree); ok {
+		w.root = p.Root().UUID()
+	} else if w.inTree != "" {
+		c.modified(0)
+		return c.reply(http.StatusOK, jsontext.NewObject().Set("resource_providers", []any{}))
+	}
 	for _, n := range w.needs {
 		if !s.HasResourceClass(n.class) {
 			return badRequest("Invalid resource class in resources parameter: %s", noClass(n.class))
@@ -70,9 +76,6 @@ func listProviders(c *call) *failure {
 	}
 	if f := w.traits.unknown(s); f != nil {
 		return f
-	}
-	if p, ok := lookup(s, w.inTree); ok {
-		w.root = p.Root().UUID()
 	}
 	list := []any{}
 	var newest tree.Time

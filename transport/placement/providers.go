@@ -85,8 +85,8 @@ func createProvider(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	if f := checkNew(state, u, name); f != nil {
-		return f
+	if name == "" {
+		return badRequest("Unable to create resource provider \"\", %s: Object action create failed because: name is required", u)
 	}
 	op := tree.CreateProvider{UUID: u, Name: name}
 	if given := body.String("parent_provider_uuid"); given != "" {
@@ -101,6 +101,9 @@ func createProvider(c *call) *failure {
 			return unable("parent provider UUID does not exist.")
 		}
 		op.Parent = tree.ByUUID(parent)
+	}
+	if f := checkNew(state, u, name); f != nil {
+		return f
 	}
 	result, f := c.propose(tree.Txn{Ops: []tree.Op{op}})
 	if f != nil {
@@ -133,9 +136,6 @@ func (c *call) replyProvider(u tree.UUID) *failure {
 func checkNew(s *tree.State, u tree.UUID, name string) *failure {
 	if _, ok := s.Find(tree.ByUUID(u)); ok {
 		return conflict("Conflicting resource provider uuid: %s already exists.", u).as(codeDuplicateName)
-	}
-	if name == "" {
-		return badRequest("Unable to create resource provider \"\", %s: Object action create failed because: name is required", u)
 	}
 	if _, ok := s.Find(tree.ByName(name)); ok {
 		return conflict("Conflicting resource provider name: %s already exists.", name).as(codeDuplicateName)

@@ -75,8 +75,8 @@ func Send(client *http.Client, base string, r Request) (Answer, error) {
 // schemaText is the part of a refusal that repeats the schema and the value;
 // unknown is a list of names in any order.
 var (
-	schemaText = regexp.MustCompile(`(?s)( |\n)+Failed validating '([a-zA-Z]+)' in schema((?:\[.*?\])*):.*$`)
-	unknown    = regexp.MustCompile(`No such trait(\(s\):)? ([A-Z0-9_]+(?:, [A-Z0-9_]+)+)`)
+	schemaText = regexp.MustCompile(`(?s)( |\n)+Failed validating (?:'|&#x27;)([a-zA-Z]+)(?:'|&#x27;) in schema((?:\[.*?\])*):.*$`)
+	unknown    = regexp.MustCompile(`[A-Z][A-Z0-9_]+(?:, [A-Z][A-Z0-9_]+)+|[0-9a-f-]{36}(?:, [0-9a-f-]{36})+`)
 )
 
 func normal(body, media string) string {
@@ -133,11 +133,9 @@ func tidy(name string, v any) any {
 
 // sortNames puts a list of names, which comes in any order, in a fixed one.
 func sortNames(text string) string {
-	names := strings.Split(text[strings.LastIndex(text, "trait")+len("trait"):], ", ")
-	prefix, first, _ := strings.Cut(names[0], " ")
-	names[0] = first
+	names := strings.Split(text, ", ")
 	slices.Sort(names)
-	return "No such trait" + prefix + " " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // String writes an answer as the case files have it.

@@ -17,9 +17,13 @@ func message(k jsonschema.ErrorKind, value, of any) (string, string) {
 	v := literal(value)
 	switch k := k.(type) {
 	case *kind.Type:
-		want := make([]string, len(k.Want))
-		for i, t := range k.Want {
-			want[i] = quoted(t)
+		names, several := schema["type"].([]any) // in the schema's order
+		if !several {
+			names = []any{schema["type"]}
+		}
+		want := make([]string, len(names))
+		for i, name := range names {
+			want[i] = literal(name)
 		}
 		return v + " is not of type " + strings.Join(want, ", "), "type"
 	case *kind.Required:

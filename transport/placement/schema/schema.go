@@ -68,9 +68,9 @@ func (s *Schema) Check(v any) string {
 	best := slices.MinFunc(problems, func(a, b *jsonschema.ValidationError) int {
 		return cmp.Or(
 			cmp.Compare(len(a.InstanceLocation), len(b.InstanceLocation)),
+			slices.CompareFunc(a.InstanceLocation, b.InstanceLocation, compareMembers),
 			cmp.Compare(s.rank(a), s.rank(b)),
 			cmp.Compare(a.SchemaURL, b.SchemaURL),
-			slices.Compare(a.InstanceLocation, b.InstanceLocation),
 		)
 	})
 	if _, ok := best.ErrorKind.(*kind.AnyOf); ok {
@@ -79,6 +79,21 @@ func (s *Schema) Check(v any) string {
 		}
 	}
 	return text(best, at(v, best.InstanceLocation), s.at(best), path(pointer(best)), path(best.InstanceLocation))
+}
+
+// memberOrder is the order in which clients know members to be looked at.
+var memberOrder = []string{
+	"resource_provider_generation", "inventories", "allocations", "total", "reserved", "min_unit", "max_unit", "step_size", "allocation_ratio",
+}
+
+func compareMembers(a, b string) int {
+	place := func(name string) int {
+		if i := slices.Index(memberOrder, name); i >= 0 {
+			return i
+		}
+		return len(memberOrder)
+	}
+	return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
 }
 
 // plainest is the one alternative whose type is right, if there is just one.
