@@ -43,6 +43,26 @@ func TestCommitGoesOn(t *testing.T) {
 	same(t, "in the end", stored(t, c), snapshot(t, tree))
 }
 
+// A UUID may come back after its provider was removed; its generation does not.
+func TestUUIDComesBack(t *testing.T) {
+	_, c, tree := grown(t)
+	gpu := uuidOf(t, tree, "gpu")
+	ok(t, tree.Remove("gpu"))
+	must(tree.Commit(t.Context()))(t)
+	must(tree.Create(wire.CreateProvider{UUID: gpu, Name: "gpu"}))(t)
+	if g := must(tree.Data("gpu"))(t).Generation; g != 0 {
+		t.Errorf("a new provider has generation %d", g)
+	}
+	must(tree.Commit(t.Context()))(t)
+	same(t, "committed", stored(t, c), snapshot(t, tree))
+
+	// In one transaction it is the same provider, changed.
+	ok(t, tree.Remove("gpu"))
+	must(tree.Create(wire.CreateProvider{UUID: gpu, Name: "gpu2", Parent: "host"}))(t)
+	must(tree.Commit(t.Context()))(t)
+	same(t, "committed", stored(t, c), snapshot(t, tree))
+}
+
 // Whatever somebody else did to a provider that the transaction changes comes
 // back as a conflict that names it, and nothing happens.
 func TestConflicts(t *testing.T) {
