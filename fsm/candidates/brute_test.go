@@ -220,8 +220,11 @@ func TestBrute(t *testing.T) {
 		rng := rand.New(rand.NewPCG(*seedFlag, uint64(round)))
 		w := randomWorld(rng, 8)
 		r := randomRequest(rng, w)
-		if round%4 == 0 {
+		switch round % 4 {
+		case 0:
 			w, r = randomBoxes(rng)
+		case 1:
+			w, r = randomNodes(rng)
 		}
 		s := w.state(t)
 		want := brute(w, r)

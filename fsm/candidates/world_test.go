@@ -333,6 +333,40 @@ func randomBoxes(rng *rand.Rand) (world, *Request) {
 	return w, r
 }
 
+// randomNodes asks for sets below nodes that have little each.
+func randomNodes(rng *rand.Rand) (world, *Request) {
+	w := world{{name: "p0"}}
+	for i := range 2 + rng.IntN(2) {
+		node := &thing{name: fmt.Sprintf("n%d", i), parent: "p0", traits: []string{"CUSTOM_A"}}
+		w = append(w, node)
+		if rng.IntN(3) == 0 { // one device for both
+			w = append(w, &thing{name: node.name + "x", parent: node.name, inventories: []stock{
+				{class: "VGPU", total: 1 + rng.Int64N(2)}, {class: "DISK_GB", total: 1 + rng.Int64N(2)},
+			}})
+			continue
+		}
+		for _, class := range []string{"VGPU", "DISK_GB"} {
+			if rng.IntN(4) > 0 {
+				w = append(w, &thing{name: node.name + class, parent: node.name, inventories: []stock{{class: class, total: 1 + rng.Int64N(2)}}})
+			}
+		}
+	}
+	r := &Request{Nested: true, Policy: Policy(rng.IntN(2))}
+	for i := range 3 {
+		above, below := fmt.Sprintf("_a%d", i), fmt.Sprintf("_b%d", i)
+		class := []string{"VGPU", "DISK_GB"}[rng.IntN(2)]
+		r.Groups = append(r.Groups, Group{Suffix: above, Required: [][]string{{"CUSTOM_A"}}}, wish(below, Resource{class, 1}))
+		r.SameSubtree = append(r.SameSubtree, []string{above, below})
+	}
+	if rng.IntN(2) == 0 {
+		r.SameSubtree = append(r.SameSubtree, []string{fmt.Sprintf("_a%d", rng.IntN(3)), fmt.Sprintf("_b%d", rng.IntN(3))})
+	}
+	rng.Shuffle(len(r.SameSubtree), func(i, j int) {
+		r.SameSubtree[i], r.SameSubtree[j] = r.SameSubtree[j], r.SameSubtree[i]
+	})
+	return w, r
+}
+
 // text is a candidate for comparison: what is taken, then who meets what.
 func (c Candidate) text() string {
 	var taken, met []string
