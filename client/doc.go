@@ -52,6 +52,9 @@
 //   - Renaming a provider does not count a generation. A rename by somebody
 //     else goes unnoticed by Commit, except on providers that the transaction
 //     renames too.
+//   - The cluster remembers the answers to request ids for an hour at most. A
+//     Commit of unknown outcome that is repeated later stays unknown for good:
+//     load a new Tree.
 //   - A transaction's body is limited to wire.BodyBytesMax, so that one Commit
 //     removes about 3000 providers at most; larger changes take several.
 //   - An inventory with an allocation ratio of exactly 0 reads as ratio 1,
