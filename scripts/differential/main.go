@@ -66,13 +66,17 @@ func inProcess() (http.Handler, error) {
 	return placement.New(placementtest.NewNode(), placement.Config{Policy: policy})
 }
 
+// generatorOf makes the same histories of the same numbers.
+func generatorOf(seed uint64, number uint64) generator {
+	return generator{rand.New(rand.NewPCG(seed, number))} //nolint:gosec // repeatable on purpose
+}
+
 // run plays histories until there were enough steps or a difference.
 func (c *comparison) run(seed uint64, steps, length int, all bool) (int, error) {
 	watched := term.IsTerminal(int(os.Stderr.Fd()))
 	found := 0
 	for number := uint64(0); c.played < steps; number++ {
-		g := generator{rand.New(rand.NewPCG(seed, number))} //nolint:gosec // repeatable on purpose
-		history := g.history(length)
+		history := generatorOf(seed, number).history(length)
 		difference, err := c.play(history)
 		if err != nil {
 			return found, err

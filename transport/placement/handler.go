@@ -30,8 +30,9 @@ type Config struct {
 	Policy *Policy
 	// Origins are those whose scripts browsers let read answers.
 	Origins []string
-	// Prefix is where the API is mounted, such as "/placement"; links and
-	// locations carry it, and it is taken off request paths.
+	// Prefix is where the API is mounted besides the root, such as
+	// "/placement"; answers to requests below it carry it in links and
+	// locations.
 	Prefix string
 	// IncompleteProject and IncompleteUser own the consumers that old
 	// microversions write. Empty means the zero UUID.
@@ -90,6 +91,7 @@ type call struct {
 	version   microversion
 	identity  Identity
 	variables map[string]string
+	prefix    string // the mount point that the client used
 	begun     bool
 }
 
@@ -164,11 +166,12 @@ func (c *call) serve() *failure {
 	return r.serve(c)
 }
 
-// path is the request's path below the prefix; "/" for none.
+// path is the request's path below the prefix, which is remembered where the
+// client used it; "/" for none.
 func (c *call) path() string {
 	path := c.r.URL.Path
-	if c.config.Prefix != "" {
-		path = strings.TrimPrefix(path, c.config.Prefix)
+	if below, ok := strings.CutPrefix(path, c.config.Prefix); ok && (below == "" || below[0] == '/') {
+		path, c.prefix = below, c.config.Prefix
 	}
 	if path == "" {
 		return "/"

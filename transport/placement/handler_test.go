@@ -65,6 +65,13 @@ func TestPrefix(t *testing.T) {
 	if !strings.Contains(body, `"href":"/placement/resource_providers/`+one+`/traits"`) {
 		t.Errorf("links without the prefix: %s", body)
 	}
+	r, body = send(t, "GET", url+"/resource_providers/"+one, "1.20", "")
+	must(t, 200, r, body)
+	if strings.Contains(body, "/placement") {
+		t.Errorf("links with a prefix that was not used: %s", body)
+	}
+	r, body = send(t, "GET", url+"/placementx", "1.20", "")
+	must(t, 404, r, body)
 	for _, path := range []string{"/placement", "/placement/"} {
 		r, body = send(t, "GET", url+path, "1.0", "")
 		must(t, 200, r, body)

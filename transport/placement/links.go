@@ -7,7 +7,7 @@ import (
 )
 
 func (c *call) link(rel, path string) *jsontext.Object {
-	return jsontext.NewObject().Set("rel", rel).Set("href", c.config.Prefix+path)
+	return jsontext.NewObject().Set("rel", rel).Set("href", c.prefix+path)
 }
 
 // locate sets the absolute location, as the client reached us.
@@ -16,7 +16,7 @@ func (c *call) locate(path string) {
 	if c.r.TLS != nil {
 		scheme = "https"
 	}
-	c.w.Header().Set("Location", scheme+"://"+c.r.Host+c.config.Prefix+(&url.URL{Path: path}).EscapedPath())
+	c.w.Header().Set("Location", scheme+"://"+c.r.Host+c.prefix+(&url.URL{Path: path}).EscapedPath())
 }
 
 func (c *call) providerLinks(path string) []any {

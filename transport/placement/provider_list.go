@@ -69,13 +69,13 @@ func listProviders(c *call) *failure {
 		c.modified(0)
 		return c.reply(http.StatusOK, jsontext.NewObject().Set("resource_providers", []any{}))
 	}
+	if f := w.traits.unknown(s); f != nil {
+		return f
+	}
 	for _, n := range w.needs {
 		if !s.HasResourceClass(n.class) {
 			return badRequest("Invalid resource class in resources parameter: %s", noClass(n.class))
 		}
-	}
-	if f := w.traits.unknown(s); f != nil {
-		return f
 	}
 	list := []any{}
 	var newest tree.Time

@@ -68,6 +68,7 @@ func (s *Schema) Check(v any) string {
 	best := slices.MinFunc(problems, func(a, b *jsonschema.ValidationError) int {
 		return cmp.Or(
 			cmp.Compare(len(a.InstanceLocation), len(b.InstanceLocation)),
+			cmp.Compare(wrongType(a), wrongType(b)),
 			slices.CompareFunc(a.InstanceLocation, b.InstanceLocation, compareMembers),
 			cmp.Compare(s.rank(a), s.rank(b)),
 			cmp.Compare(a.SchemaURL, b.SchemaURL),
@@ -79,6 +80,15 @@ func (s *Schema) Check(v any) string {
 		}
 	}
 	return text(best, at(v, best.InstanceLocation), s.at(best), path(pointer(best)), path(best.InstanceLocation))
+}
+
+// wrongType is 0 for a value of the wrong type, which is told before what is
+// wrong with others as deep, and 1 for those.
+func wrongType(e *jsonschema.ValidationError) int {
+	if _, ok := e.ErrorKind.(*kind.Type); ok {
+		return 0
+	}
+	return 1
 }
 
 // memberOrder is the order in which clients know members to be looked at.
