@@ -59,8 +59,8 @@
 // Packing is as hard as it is known to be: many amounts that all differ, in
 // rooms that all differ, may take steps without number. Several sets of
 // same_subtree that each are possible, but not together, and for reasons that
-// no single class tells, are found out by trying tops. Options.MaxSteps bounds
-// both.
+// no single class tells, are found out by trying tops; cases that differ only
+// in which of like sets is where are tried once. Options.MaxSteps bounds both.
 //
 // Trees found from sharing providers alone are entered even where all they
 // reach was found before.

@@ -18,10 +18,10 @@ type walk struct {
 
 	// apart tells, by level, that the conditions from there on are about other
 	// slots than those before. Then only what the slots before were left with
-	// matters, not which of like slots was left with what: dead has those cases
-	// that lead to no answer.
+	// matters, not which of like slots was left with what: known has the cases
+	// that were looked at, false for those that lead to no answer.
 	apart []bool
-	dead  map[string]struct{}
+	known map[string]bool
 }
 
 // frame is a case of the conditions up to its level, and the next case of the
@@ -30,7 +30,7 @@ type frame struct {
 	domains [][]int32
 	level   int
 	next    int
-	key     string // in dead, if there is no answer; empty where not apart
+	key     string // of known; empty where not apart
 	found   bool
 }
 
@@ -74,7 +74,7 @@ func (w *walk) drop() {
 // nothing to be learned from one case for another.
 func (w *walk) separate() {
 	w.apart = w.apart[:0]
-	clear(w.dead)
+	clear(w.known)
 	n := len(w.conditions)
 	if n < 3 {
 		return
@@ -98,28 +98,33 @@ func (w *walk) separate() {
 // looked at when its answers are listed.
 func (w *walk) push(domains [][]int32, level int) {
 	f := frame{domains: domains, level: level}
+	solvable := false
 	if level < len(w.apart) && w.apart[level] {
 		f.key = w.keyOf(domains, level)
-		if _, ok := w.dead[f.key]; ok {
+		var known bool
+		if solvable, known = w.known[f.key]; known && !solvable {
 			return
 		}
 	}
-	if level < len(w.conditions) && !w.solver(domains).solvable() {
-		w.bury(&f)
-		return
+	if level < len(w.conditions) && !solvable {
+		if !w.solver(domains).solvable() {
+			w.learn(&f, false)
+			return
+		}
+		w.learn(&f, true)
 	}
 	w.frames = append(w.frames, f)
 }
 
-// bury remembers a case without an answer.
-func (w *walk) bury(f *frame) {
-	if f.key == "" || f.found || w.work.over || len(w.dead) >= knownMax {
+// learn remembers whether a case may have an answer.
+func (w *walk) learn(f *frame, may bool) {
+	if f.key == "" || w.work.over || len(w.known) >= knownMax {
 		return
 	}
-	if w.dead == nil {
-		w.dead = make(map[string]struct{})
+	if w.known == nil {
+		w.known = make(map[string]bool)
 	}
-	w.dead[f.key] = struct{}{}
+	w.known[f.key] = may
 }
 
 // keyOf tells cases of a level apart: what the slots of the conditions before
@@ -177,7 +182,9 @@ func (w *walk) next() []int32 {
 		}
 		c := &w.conditions[f.level]
 		if f.next == c.count() {
-			w.bury(f)
+			if !f.found {
+				w.learn(f, false)
+			}
 			w.frames = w.frames[:len(w.frames)-1]
 			continue
 		}
