@@ -56,6 +56,15 @@ var knownDifferences = []struct {
 		verdict: parted,
 	},
 	{
+		reason:   "The reference leaves out last-modified where a PUT of a provider changes nothing, though its reference says that every body has it.",
+		evidence: "PUT /resource_providers/{uuid} at 1.37 with the name that it has: 200, cache-control, no last-modified.",
+		matches: func(s step, reference, ours placementtest.Answer) bool {
+			return s.method == "PUT" && reference.Status == 200 && ours.Status == 200 && reference.Body == ours.Body &&
+				reference.Headers["last-modified"] == "" && ours.Headers["last-modified"] != ""
+		},
+		verdict: same,
+	},
+	{
 		reason:   "The reference's message of a duplicate inventory is the database's, with SQL and parameters.",
 		evidence: "POST the same inventory twice: 409 with an IntegrityError in the detail.",
 		matches: func(s step, reference, ours placementtest.Answer) bool {

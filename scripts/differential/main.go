@@ -22,6 +22,7 @@ func main() {
 	seed := flag.Uint64("seed", 0, "the `seed`; from the clock where it is 0")
 	steps := flag.Int("steps", 2000, "how many `requests` to play to each")
 	length := flag.Int("length", 40, "how many `requests` a history has")
+	first := flag.Uint64("first", 0, "the `number` of the first history of the seed")
 	all := flag.Bool("all", false, "go on after a difference, without shrinking it")
 	flag.Parse()
 	if *realURL == "" || flag.NArg() > 0 || *steps < 1 || *length < 1 {
@@ -42,7 +43,7 @@ func main() {
 		defer server.Close()
 		c.ours = server.URL
 	}
-	found, err := c.run(*seed, *steps, *length, *all)
+	found, err := c.run(*seed, *first, *steps, *length, *all)
 	switch {
 	case err != nil:
 		exit(2, err)
@@ -67,15 +68,15 @@ func inProcess() (http.Handler, error) {
 }
 
 // generatorOf makes the same histories of the same numbers.
-func generatorOf(seed uint64, number uint64) generator {
+func generatorOf(seed, number uint64) generator {
 	return generator{rand.New(rand.NewPCG(seed, number))} //nolint:gosec // repeatable on purpose
 }
 
 // run plays histories until there were enough steps or a difference.
-func (c *comparison) run(seed uint64, steps, length int, all bool) (int, error) {
+func (c *comparison) run(seed, first uint64, steps, length int, all bool) (int, error) {
 	watched := term.IsTerminal(int(os.Stderr.Fd()))
 	found := 0
-	for number := uint64(0); c.played < steps; number++ {
+	for number := first; c.played < steps; number++ {
 		history := generatorOf(seed, number).history(length)
 		difference, err := c.play(history)
 		if err != nil {
