@@ -2,6 +2,7 @@ package placement
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/placement/jsontext"
@@ -158,11 +159,21 @@ func (c *call) claim(requests []consumerRequest, unknownClass func(string) *fail
 	return c.done(http.StatusNoContent)
 }
 
+func unableToAllocate(class, provider, would string) *failure {
+	return conflict("Unable to allocate inventory: Unable to create allocation for '%s' on resource provider '%s'. The requested amount would %s.",
+		class, provider, would)
+}
+
 // refusedClaim is a refusal that the state seen before did not predict.
 func refusedClaim(e *tree.Error) *failure {
+	_, class, _ := strings.Cut(e.Field, ".resources.")
 	switch e.Code {
-	case tree.CodeCapacityExceeded, tree.CodeAmountInvalid, tree.CodeInventoryNotFound:
-		return conflict("Unable to allocate inventory: %s", e.Message)
+	case tree.CodeCapacityExceeded:
+		return unableToAllocate(class, e.Provider, "exceed the capacity")
+	case tree.CodeAmountInvalid:
+		return unableToAllocate(class, e.Provider, "violate inventory constraints")
+	case tree.CodeInventoryNotFound:
+		return conflict("Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.", class, e.Provider)
 	case tree.CodeInvalid:
 		return badRequest("%s", e.Message)
 	default:

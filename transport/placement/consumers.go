@@ -167,14 +167,13 @@ func checkClaims(s *tree.State, claims []tree.ConsumerClaim, find inventoryLooku
 			}
 			inv, ok := find(p, a.Class)
 			more := delta[holding{a.Provider.UUID, a.Class}]
-			on := "'" + a.Class + "' on resource provider '" + a.Provider.UUID.String() + "'"
 			switch {
 			case !ok:
-				return conflict("Unable to allocate inventory: Inventory for %s invalid.", on)
+				return conflict("Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.", a.Class, p.UUID())
 			case a.Amount < inv.MinUnit || a.Amount > inv.MaxUnit || a.Amount%inv.StepSize != 0:
-				return conflict("Unable to allocate inventory: Unable to create allocation for %s. The requested amount would violate inventory constraints.", on)
+				return unableToAllocate(a.Class, p.UUID().String(), "violate inventory constraints")
 			case more > 0 && inv.Used+more > inv.Capacity():
-				return conflict("Unable to allocate inventory: Unable to create allocation for %s. The requested amount would exceed the capacity.", on)
+				return unableToAllocate(a.Class, p.UUID().String(), "exceed the capacity")
 			}
 		}
 	}

@@ -150,6 +150,36 @@ func TestConflictsAtApply(t *testing.T) {
 	}
 }
 
+// A claim that no longer fits reads as one that never did.
+func TestCapacityTakenMeanwhile(t *testing.T) {
+	node := placementtest.NewNode()
+	url := serve(t, node, Config{})
+	r, body := send(t, "POST", url+"/resource_providers", "1.39", `{"name":"a","uuid":"`+one+`"}`)
+	must(t, 200, r, body)
+	r, body = send(t, "PUT", url+"/resource_providers/"+one+"/inventories", "1.39", `{"resource_provider_generation":0,"inventories":{"VCPU":{"total":4}}}`)
+	must(t, 200, r, body)
+	provider, _ := tree.ParseUUID(one)
+	other, _ := tree.ParseUUID(two)
+	node.Before = func(cmd fsm.Command) {
+		cmd.RequestID[15] ^= 1
+		cmd.Txn = tree.Txn{Ops: []tree.Op{tree.Claim{Consumers: []tree.ConsumerClaim{{Consumer: other, Allocations: []tree.AllocationOf{
+			{Provider: tree.ByUUID(provider), Class: "VCPU", Amount: 3},
+		}}}}}}
+		if result, err := node.Propose(context.Background(), cmd); err != nil || result.Refused != nil {
+			t.Errorf("meanwhile: %v %v", result.Refused, err)
+		}
+	}
+	claim := `{"allocations":{"` + one + `":{"resources":{"VCPU":2}}},"project_id":"p","user_id":"u","consumer_generation":null}`
+	r, late := send(t, "PUT", url+"/allocations/"+three, "1.28", claim)
+	must(t, 409, r, late)
+	r, plain := send(t, "PUT", url+"/allocations/"+three, "1.28", claim)
+	must(t, 409, r, plain)
+	strip := func(s string) string { s, _, _ = strings.Cut(s, "request_id"); return s }
+	if strip(late) != strip(plain) {
+		t.Errorf("%s\nis not\n%s", late, plain)
+	}
+}
+
 func TestClusterFailures(t *testing.T) {
 	node := placementtest.NewNode()
 	node.Fail = &cluster.Error{Code: cluster.CodeNoLeader, Message: "no leader"}
