@@ -179,11 +179,11 @@ func updateInventory(c *call) *failure {
 		return concurrent("resource provider generation conflict")
 	}
 	class, inv := c.variables["class"], inventoryFrom(body)
-	if !s.HasResourceClass(class) {
-		return notFound("%s", noClass(class))
-	}
 	if problem := c.checkCapacity(p.UUID(), class, inv); problem != "" {
 		return badRequest("Unable to update inventory for resource provider %s: %s", p.UUID(), problem)
+	}
+	if !s.HasResourceClass(class) {
+		return notFound("%s", noClass(class))
 	}
 	if _, ok := p.Inventory(class); !ok {
 		return badRequest("No inventory record with resource class for resource provider %s: No inventory of class %s found.", p.UUID(), class)

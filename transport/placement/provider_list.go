@@ -72,6 +72,10 @@ func listProviders(c *call) *failure {
 	if f := w.traits.unknown(s); f != nil {
 		return f
 	}
+	if slices.ContainsFunc(w.members, func(m members) bool { return m.empty(s) }) {
+		c.modified(0)
+		return c.reply(http.StatusOK, jsontext.NewObject().Set("resource_providers", []any{}))
+	}
 	for _, n := range w.needs {
 		if !s.HasResourceClass(n.class) {
 			return badRequest("Invalid resource class in resources parameter: %s", noClass(n.class))

@@ -67,6 +67,19 @@ func (m members) holds(p tree.Provider) bool {
 	return slices.ContainsFunc(m.aggregates, p.InAggregate) != m.forbidden
 }
 
+// empty reports whether no provider can hold, whatever else is asked.
+func (m members) empty(s *tree.State) bool {
+	if m.forbidden {
+		return false
+	}
+	for _, a := range m.aggregates {
+		for range s.ProvidersInAggregate(a, 0) {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *call) parseMembers(values []string) ([]members, *failure) {
 	if len(values) > 1 && c.version < 24 {
 		return nil, badRequest("Multiple member_of parameters are not supported")
