@@ -103,7 +103,12 @@ func (i Inventory) check(path string) *Error {
 
 // inventoryOf returns the index of the class's inventory, or where it belongs.
 func (p *provider) inventoryOf(class uint32) (int, bool) {
-	return slices.BinarySearchFunc(p.inventories, class, func(i inventory, c uint32) int { return cmp.Compare(i.class, c) })
+	return searchClass(p.inventories, class)
+}
+
+// searchClass is inventoryOf for a list sorted by class that no record has yet.
+func searchClass(list []inventory, class uint32) (int, bool) {
+	return slices.BinarySearchFunc(list, class, func(i inventory, c uint32) int { return cmp.Compare(i.class, c) })
 }
 
 func (o SetInventories) apply(d *draft) error {
@@ -135,7 +140,7 @@ func (d *draft) setInventories(prefix string, p *provider, given []inventory) er
 // refuses to lose any of it.
 func (d *draft) carryUsage(prefix string, p *provider, given []inventory) error {
 	for _, old := range p.inventories {
-		i, ok := slices.BinarySearchFunc(given, old.class, func(i inventory, c uint32) int { return cmp.Compare(i.class, c) })
+		i, ok := searchClass(given, old.class)
 		switch {
 		case ok:
 			given[i].used = old.used
@@ -168,7 +173,7 @@ func (d *draft) replaceInventories(old, next *provider, given []inventory) error
 }
 
 func containsClass(list []inventory, class uint32) bool {
-	_, ok := slices.BinarySearchFunc(list, class, func(i inventory, c uint32) int { return cmp.Compare(i.class, c) })
+	_, ok := searchClass(list, class)
 	return ok
 }
 
@@ -186,7 +191,7 @@ func (o PutInventories) apply(d *draft) error {
 	}
 	merged := slices.Clone(p.inventories)
 	for _, g := range given {
-		i, had := slices.BinarySearchFunc(merged, g.class, func(i inventory, c uint32) int { return cmp.Compare(i.class, c) })
+		i, had := searchClass(merged, g.class)
 		name := d.classes.name(g.class)
 		switch {
 		case had && o.Mode == AddOnly:
