@@ -35,14 +35,13 @@ type batcher struct {
 	queue   chan *proposal
 	slots   chan struct{}
 	raft    *raft.Raft
-	now     func() time.Time
 	stopped <-chan struct{}
 }
 
 func newBatcher(r *raft.Raft, stopped <-chan struct{}) *batcher {
 	b := &batcher{
 		queue: make(chan *proposal, queueMax), slots: make(chan struct{}, batchesInFlight),
-		raft: r, now: time.Now, stopped: stopped,
+		raft: r, stopped: stopped,
 	}
 	go b.run()
 	return b
@@ -134,8 +133,7 @@ func (b *batcher) propose(batch []*proposal) {
 	for i, p := range batch {
 		commands[i] = p.command
 	}
-	at := tree.Time(b.now().UnixMicro())
-	future := b.raft.Apply(fsm.EncodeBatch(at, commands), enqueueTimeout)
+	future := b.raft.Apply(stampedEntry(commands), enqueueTimeout)
 	go func() {
 		defer func() { <-b.slots }()
 		if err := future.Error(); err != nil {
@@ -154,6 +152,11 @@ func (b *batcher) propose(batch []*proposal) {
 			}
 		}
 	}()
+}
+
+// stampedEntry is the one place where the proposer's clock enters the log.
+func stampedEntry(commands [][]byte) []byte {
+	return fsm.EncodeBatch(tree.Time(time.Now().UnixMicro()), commands)
 }
 
 func refuseAll(batch []*proposal, err error) {

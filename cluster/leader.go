@@ -5,9 +5,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
-
-	"github.com/treenode/treenode/fsm"
-	"github.com/treenode/treenode/fsm/tree"
 )
 
 // leadership is a term that this node leads and has committed an entry in.
@@ -50,8 +47,7 @@ func (n *Node) lead() context.CancelFunc {
 func (n *Node) beginTerm(ctx context.Context) {
 	for ctx.Err() == nil {
 		term := n.raft.CurrentTerm()
-		entry := fsm.EncodeBatch(tree.Time(time.Now().UnixMicro()), nil)
-		future := n.raft.Apply(entry, enqueueTimeout)
+		future := n.raft.Apply(stampedEntry(nil), enqueueTimeout)
 		err := future.Error()
 		if err == nil && n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term {
 			l := &leadership{term: term, index: future.Index()}

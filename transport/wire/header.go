@@ -33,9 +33,8 @@ const (
 
 // Limits of the native API.
 const (
-	BodyBytesMax      = 1 << 20 // a request body
-	PageProvidersMax  = 10_000  // providers in one page
-	PageConsumersMax  = 10_000  // consumers in one page
-	OpsPerTxnMax      = 10_000  // operations in one transaction
-	RequestIDFutureMs = 5 * 60 * 1000
+	BodyBytesMax     = 1 << 20 // a request body
+	PageProvidersMax = 10_000  // providers in one page
+	PageConsumersMax = 10_000  // consumers in one page
+	OpsPerTxnMax     = 10_000  // operations in one transaction
 )

@@ -144,15 +144,11 @@ func devPublish(ctx context.Context, c *client.Client, out, errs io.Writer) erro
 	for _, note := range machine.Notes {
 		say(errs, "host: %s", note)
 	}
-	options := host.Options{}
-	if _, err := agent.Publish(ctx, c, machine, options); err != nil {
-		return err
-	}
-	providers, err := machine.Providers(options)
+	report, err := agent.Publish(ctx, c, machine, host.Options{})
 	if err != nil {
 		return err
 	}
-	tree, err := c.Tree(ctx, providers[0].Name)
+	tree, err := c.Tree(ctx, report.Host)
 	if err != nil {
 		return err
 	}
