@@ -85,6 +85,10 @@ func (h *history) name() string         { return fmt.Sprintf("p%d", h.r.Intn(20)
 func (h *history) aggregate() tree.UUID { return uuid(50 + h.r.Intn(4)) }
 func (h *history) custom() string       { return fmt.Sprintf("CUSTOM_%d", h.r.Intn(4)) }
 
+// spare is a resource class that no inventory asks for, so that removing one
+// is not always refused: those of custom are in use nearly all the time.
+func (h *history) spare() string { return fmt.Sprintf("CUSTOM_SPARE_%d", h.r.Intn(2)) }
+
 // provider is mostly one that exists, by name or UUID.
 func (h *history) provider() tree.Ref {
 	p, ok := choose(h.r, h.m.View().Tree.Providers(0))
@@ -250,11 +254,11 @@ func (h *history) op() tree.Op {
 			Consumers: some(h, 1, h.claim),
 		}
 	case 15:
-		return tree.CreateResourceClass{Class: pick(h.r, h.custom(), h.custom(), "lower")}
+		return tree.CreateResourceClass{Class: pick(h.r, h.custom(), h.custom(), h.spare(), h.spare(), "lower")}
 	case 16:
-		return tree.RenameResourceClass{Class: h.custom(), NewName: h.custom()}
+		return tree.RenameResourceClass{Class: pick(h.r, h.custom(), h.spare()), NewName: pick(h.r, h.custom(), h.spare())}
 	case 17:
-		return tree.RemoveResourceClass{Class: h.custom()}
+		return tree.RemoveResourceClass{Class: pick(h.r, h.custom(), h.spare(), h.spare(), h.spare())}
 	case 18:
 		return tree.CreateTrait{Trait: pick(h.r, h.custom(), h.custom(), "lower")}
 	case 19:
