@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/openapi"
@@ -148,4 +150,13 @@ func watchRoutes() []route {
 		{method: "GET", path: "/readyz", answer: wire.Ready{}, via: func(s *server) http.Handler { return health.Ready(s.node.Ready) }},
 		{method: "GET", path: "/metrics", via: func(s *server) http.Handler { return s.metrics.Handler() }},
 	}
+}
+
+// Serves reports whether a path is this API's, so that an owner can mount
+// another API beside it.
+func Serves(path string) bool {
+	if path == "/v1" || strings.HasPrefix(path, "/v1/") {
+		return true
+	}
+	return slices.ContainsFunc(watchRoutes(), func(r route) bool { return r.path == path })
 }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/fsm"
+	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/placement/jsontext"
 	"github.com/treenode/treenode/transport/placement/schema"
 )
@@ -37,6 +39,11 @@ type Config struct {
 	// IncompleteProject and IncompleteUser own the consumers that old
 	// microversions write. Empty means the zero UUID.
 	IncompleteProject, IncompleteUser string
+	// Candidates are the operator's choices for every search. MaxSteps 0 means
+	// a bound that no sensible request meets.
+	Candidates candidates.Options
+	// Metrics counts requests. Nil means that nobody does.
+	Metrics *health.Metrics
 	// Logger gets internal errors. Nil means none.
 	Logger hclog.Logger
 }
@@ -44,6 +51,8 @@ type Config struct {
 const (
 	requestTimeoutDefault = 10 * time.Second
 	bodyBytesMax          = 8 << 20
+	// searchStepsMax bounds a search for candidates: some seconds of one core.
+	searchStepsMax = 20_000_000
 )
 
 // New returns the handler of the API. Its owner bounds the listener: header
@@ -64,6 +73,9 @@ func New(node Node, c Config) (http.Handler, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()
+	}
+	if c.Candidates.MaxSteps == 0 {
+		c.Candidates.MaxSteps = searchStepsMax
 	}
 	zero := tree.UUID{}.String()
 	if c.IncompleteProject == "" {
@@ -92,6 +104,8 @@ type call struct {
 	identity  Identity
 	variables map[string]string
 	prefix    string // the mount point that the client used
+	route     string // the pattern, once it is known
+	status    int    // of the answer, once it has begun
 	begun     bool
 }
 
@@ -99,10 +113,12 @@ type call struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.config.RequestTimeout)
 	defer cancel()
-	c := &call{handler: h, w: w, r: r.WithContext(ctx), requestID: "req-" + uuid.NewString()}
+	c := &call{handler: h, w: w, r: r.WithContext(ctx), requestID: "req-" + uuid.NewString(), route: "unmatched"}
 	w.Header().Set("X-OpenStack-Request-ID", c.requestID)
+	began := h.now()
 	defer func() {
 		caught := recover()
+		defer c.measure(began)
 		if caught == nil {
 			return
 		}
@@ -121,6 +137,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.config.Logger.Error("request failed", "request_id", c.requestID, "error", f)
 		}
 		c.refuse(f)
+	}
+}
+
+// measure counts the request, by the route's pattern.
+func (c *call) measure(began time.Time) {
+	if c.config.Metrics != nil && c.begun {
+		c.config.Metrics.Request(c.route, c.status, c.now().Sub(began))
 	}
 }
 
@@ -149,7 +172,7 @@ func (c *call) serve() *failure {
 	if f != nil {
 		return f
 	}
-	c.variables = variables
+	c.variables, c.route = variables, r.method+" "+r.path
 	media := c.mediaTypes(r)
 	switch {
 	case r.mediaFirst && media != nil:
@@ -255,7 +278,7 @@ func (c *call) send(status int, media string, body []byte) {
 	if status != http.StatusNoContent {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
-	c.begun = true
+	c.begun, c.status = true, status
 	c.w.WriteHeader(status)
 	if c.r.Method == http.MethodHead {
 		return

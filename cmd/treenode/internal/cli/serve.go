@@ -20,6 +20,7 @@ const shutdownTimeout = 15 * time.Second
 
 func newServe() *cobra.Command {
 	var c server.Config
+	var p placementFlags
 	var configFile, logLevel, logFormat string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -55,6 +56,9 @@ func newServe() *cobra.Command {
 					return usage("join: %q is not host:port: %w", addr, err)
 				}
 			}
+			if err := p.apply(&c); err != nil {
+				return err
+			}
 			c.Version, c.Logger = version, logger
 			return runServer(cmd.Context(), c)
 		},
@@ -70,6 +74,7 @@ func newServe() *cobra.Command {
 	f.BoolVar(&c.NonVoter, "nonvoter", false, "keep a copy and serve reads, but never vote")
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
+	p.add(f)
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")
 	f.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")

@@ -1,5 +1,6 @@
 // Package server wires one node together: the peer port, the cluster node and
-// the HTTP listener, with the limits of each.
+// the HTTP listener with the native and the Placement API, with the limits of
+// each.
 //
 // Guarantees: Start either returns a server that listens or leaves nothing
 // open. A node that fails takes its listener down and closes Failed. Shutdown

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/treenode/treenode/cluster"
-	"github.com/treenode/treenode/transport/api"
+	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -40,8 +40,18 @@ type Config struct {
 	NonVoter        bool
 	Insecure        bool
 	RequestTimeout  time.Duration
-	Version         string
-	Logger          hclog.Logger
+	// PolicyMode and PolicyFile, the content of a file or nil, say who may use
+	// the Placement API; see placement.NewPolicy.
+	PolicyMode  string
+	PolicyFile  []byte
+	CORSOrigins []string
+	// IncompleteProject and IncompleteUser own what microversions below 1.8
+	// claim. Empty means the zero UUID.
+	IncompleteProject string
+	IncompleteUser    string
+	Candidates        candidates.Options
+	Version           string
+	Logger            hclog.Logger
 }
 
 // Server is a running node with its listeners.
@@ -79,8 +89,12 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	handler, err := newHandler(s.node, c)
+	if err != nil {
+		return nil, errors.Join(err, s.node.Close(), listener.Close())
+	}
 	s.http = &http.Server{
-		Handler:        api.New(s.node, api.Config{RequestTimeout: c.RequestTimeout, Logger: c.Logger.Named("api")}),
+		Handler:        handler,
 		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),

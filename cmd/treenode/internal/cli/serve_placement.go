@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"net/url"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"github.com/treenode/treenode/cmd/treenode/internal/server"
+	"github.com/treenode/treenode/fsm/candidates"
+)
+
+// placementFlags are the flags of serve that are about the Placement API.
+type placementFlags struct {
+	auth, policyMode, policyFile string
+	origins                      []string
+	project, user                string
+	order                        string
+	random                       bool
+	maxGenerated                 int
+}
+
+func (p *placementFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&p.auth, "auth", "noauth2", "how the Placement API knows who calls: noauth2 believes the token (user:project)")
+	f.StringVar(&p.policyMode, "policy-mode", "secure", "who may use the Placement API: secure, legacy or open")
+	f.StringVar(&p.policyFile, "policy-file", "", "YAML file with rules in oslo.policy's language that override single rules of the mode")
+	f.StringSliceVar(&p.origins, "cors-origin", nil, "origins whose scripts browsers let read answers, comma-separated")
+	f.StringVar(&p.project, "incomplete-project", "", "project of what Placement microversions below 1.8 claim (default: the zero UUID)")
+	f.StringVar(&p.user, "incomplete-user", "", "user of what Placement microversions below 1.8 claim (default: the zero UUID)")
+	f.BoolVar(&p.random, "candidates-random", false, "choose allocation candidates at random before a request's limit cuts them")
+	f.IntVar(&p.maxGenerated, "candidates-max", 0, "most allocation candidates to generate for a request; 0 for no bound")
+	f.StringVar(&p.order, "candidates-order", "depth-first", "depth-first: all candidates of a tree, then the next tree's; breadth-first: trees take turns")
+}
+
+// apply checks the flags and hands them on.
+func (p *placementFlags) apply(c *server.Config) error {
+	if p.auth != "noauth2" {
+		return usage("auth: %q is not noauth2", p.auth)
+	}
+	switch p.policyMode {
+	case "secure", "legacy", "open":
+	default:
+		return usage("policy-mode: %q is not one of secure, legacy, open", p.policyMode)
+	}
+	if p.policyFile != "" {
+		b, err := os.ReadFile(p.policyFile)
+		if err != nil {
+			return usage("policy-file: %w", err)
+		}
+		c.PolicyFile = b
+	}
+	for _, origin := range p.origins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			return usage("cors-origin: %q is not scheme://host[:port]", origin)
+		}
+	}
+	if p.maxGenerated < 0 {
+		return usage("candidates-max: %d; it must not be negative", p.maxGenerated)
+	}
+	c.Candidates = candidates.Options{MaxGenerated: p.maxGenerated, Random: p.random}
+	switch p.order {
+	case "depth-first":
+	case "breadth-first":
+		c.Candidates.Order = candidates.BreadthFirst
+	default:
+		return usage("candidates-order: %q is not one of depth-first, breadth-first", p.order)
+	}
+	c.PolicyMode, c.CORSOrigins = p.policyMode, p.origins
+	c.IncompleteProject, c.IncompleteUser = p.project, p.user
+	return nil
+}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/transport/api"
+	"github.com/treenode/treenode/transport/health"
+	"github.com/treenode/treenode/transport/placement"
+)
+
+// placementPrefix is where the Placement API is mounted besides the root, as
+// deployments of OpenStack know it.
+const placementPrefix = "/placement"
+
+// newHandler serves both APIs on one listener: the native one at its own
+// paths, and Placement, which owns the root, everywhere else.
+func newHandler(node *cluster.Node, c Config) (http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	metrics, err := health.NewMetrics(registry, node)
+	if err != nil {
+		return nil, err
+	}
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	policy, err := placement.NewPolicy(placement.PolicyMode(c.PolicyMode), c.PolicyFile)
+	if err != nil {
+		return nil, err
+	}
+	of, err := placement.New(node, placement.Config{
+		RequestTimeout: c.RequestTimeout, Policy: policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
+		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
+		Candidates: c.Candidates, Metrics: metrics, Logger: c.Logger.Named("placement"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("placement: %w", err)
+	}
+	native := api.New(node, api.Config{RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api")})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.Serves(r.URL.Path) {
+			native.ServeHTTP(w, r)
+			return
+		}
+		of.ServeHTTP(w, r)
+	}), nil
+}
