@@ -95,34 +95,44 @@ func (c *Candidate) add(from int, a Allocation) {
 	c.Allocations = append(c.Allocations, a)
 }
 
-// Summarized are the providers that a summary of the candidates is about: all
-// of each tree from which something is allocated if nested, else those from
-// which something is. They come in order of the candidates, trees from the
-// root down, each once.
-func Summarized(found []Candidate, nested bool) []tree.Provider {
-	var all []tree.Provider
-	seen := make(map[uint32]struct{})
-	var last uint32
-	for i := range found {
-		for _, a := range found[i].Allocations {
-			number := a.Provider.Number()
-			if nested {
-				number = a.Provider.RootNumber()
-			}
-			if number == last {
-				continue
-			}
-			last = number
-			if _, ok := seen[number]; ok {
-				continue
-			}
-			seen[number] = struct{}{}
-			if nested {
-				all = a.Provider.Root().AppendSubtree(all)
-			} else {
-				all = append(all, a.Provider)
-			}
+// Summary collects the providers that a summary of candidates is about: all of
+// each tree from which something is allocated if nested, else those from which
+// something is. The zero value is an empty one of the latter kind.
+type Summary struct {
+	Nested bool
+
+	seen map[uint32]struct{}
+	last uint32
+	all  []tree.Provider
+}
+
+// Add takes the providers of a candidate.
+func (s *Summary) Add(c *Candidate) {
+	if s.seen == nil {
+		s.seen = make(map[uint32]struct{})
+	}
+	for i := range c.Allocations {
+		p := c.Allocations[i].Provider
+		number := p.Number()
+		if s.Nested {
+			number = p.RootNumber()
+		}
+		if number == s.last {
+			continue
+		}
+		s.last = number
+		if _, ok := s.seen[number]; ok {
+			continue
+		}
+		s.seen[number] = struct{}{}
+		if s.Nested {
+			s.all = p.Root().AppendSubtree(s.all)
+		} else {
+			s.all = append(s.all, p)
 		}
 	}
-	return all
 }
+
+// Providers are those of the candidates so far, in their order, trees from the
+// root down, each once. The slice is the summary's own.
+func (s *Summary) Providers() []tree.Provider { return s.all }

@@ -167,16 +167,17 @@ func answer(t *testing.T, w world, lines []string) string {
 	if err != nil {
 		return err.Error() + "\n"
 	}
-	found := slices.Collect(f.All())
+	about := Summary{Nested: r.Nested}
 	var out strings.Builder
-	for _, c := range found {
+	for c := range f.All() {
 		out.WriteString(c.text() + "\n")
+		about.Add(&c)
 	}
-	if len(found) == 0 {
+	if out.Len() == 0 {
 		out.WriteString("none\n")
 	}
 	var names []string
-	for _, p := range Summarized(found, r.Nested) {
+	for _, p := range about.Providers() {
 		names = append(names, p.Name())
 	}
 	if names != nil {

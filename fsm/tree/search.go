@@ -26,6 +26,25 @@ func (p Provider) RootNumber() uint32 { return p.r.root }
 // ParentNumber is the number of the provider above, 0 for a root.
 func (p Provider) ParentNumber() uint32 { return p.r.parent }
 
+// ClassName is the name of the class with that number, which has to be one.
+func (s *State) ClassName(number uint32) string { return s.classes.name(number) }
+
+// EachTrait calls f with the names of the provider's traits, in trait order.
+func (p Provider) EachTrait(f func(name string)) {
+	for _, number := range p.r.traits {
+		f(p.s.traits.name(number))
+	}
+}
+
+// EachInventory calls f with the number of each class that the provider has,
+// in class order, its capacity and what is used of it.
+func (p Provider) EachInventory(f func(class uint32, capacity, used int64)) {
+	for i := range p.r.inventories {
+		inv := &p.r.inventories[i]
+		f(inv.class, inv.capacity(), inv.used)
+	}
+}
+
 // Room is what can be taken of one inventory at once. All are whole units.
 type Room struct {
 	MinUnit, MaxUnit, StepSize int64

@@ -14,7 +14,10 @@ type UUID [16]byte
 func (u UUID) IsZero() bool { return u == UUID{} }
 
 // String returns the canonical form: lower-case hexadecimal with dashes.
-func (u UUID) String() string {
+func (u UUID) String() string { return string(u.Append(nil)) }
+
+// Append appends the canonical form.
+func (u UUID) Append(to []byte) []byte {
 	var b [36]byte
 	hex.Encode(b[0:8], u[0:4])
 	b[8] = '-'
@@ -25,7 +28,7 @@ func (u UUID) String() string {
 	hex.Encode(b[19:23], u[8:10])
 	b[23] = '-'
 	hex.Encode(b[24:36], u[10:16])
-	return string(b[:])
+	return append(to, b[:]...)
 }
 
 // ParseUUID reads the canonical form or the same without dashes, in either

@@ -7,9 +7,14 @@
 // no longer hold when the command is applied, the answer is 409 with code
 // placement.concurrent_update. Whatever is refused leaves nothing behind.
 //
-// Known limits: GET /allocation_candidates is not served yet. Consumers exist
-// as long as they have allocations. UUIDs are kept in their canonical form, so
-// that consumers and aggregates written with capitals or without dashes read
-// back in lower case with dashes. The text of a refusal by a schema ends
-// with the schema's path and value on one line each.
+// Candidates are searched on one view, without a write, and written while they
+// are found; a request's time bounds the search, as do the steps that
+// Config.Candidates allows. Which candidates a limit leaves is free.
+//
+// Known limits: consumers exist as long as they have allocations. UUIDs are
+// kept in their canonical form, so that consumers and aggregates written with
+// capitals or without dashes read back in lower case with dashes. The text of a
+// refusal by a schema ends with the schema's path and value on one line each.
+// An answer has a million candidates at most; more are refused with a hint to
+// use limit.
 package placement

@@ -46,7 +46,6 @@ func NewPolicy(mode PolicyMode, file []byte) (*Policy, error) {
 			texts[r.policy] = "rule:admin_or_service_api"
 		}
 	}
-	texts["placement:allocation_candidates:list"] = "rule:admin_or_service_api"
 	texts[ruleReshape] = "rule:service_api"
 	texts[ruleUsages] = "rule:admin_or_project_reader_or_service_api"
 	switch mode {

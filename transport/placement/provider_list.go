@@ -42,7 +42,7 @@ func (c *call) providerFilter() (providerFilter, *failure) {
 		return w, f
 	}
 	w.name, w.uuid, w.inTree = lastOf(values, "name"), lastOf(values, "uuid"), lastOf(values, "in_tree")
-	if w.members, f = c.parseMembers(values["member_of"]); f != nil {
+	if w.members, f = c.parseMembers("member_of", values["member_of"]); f != nil {
 		return w, f
 	}
 	if w.traits, f = c.parseTraits(values["required"]); f != nil {

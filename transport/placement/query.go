@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -12,14 +13,19 @@ import (
 	"github.com/treenode/treenode/transport/placement/schema"
 )
 
-// query reads the request's query and compares the last value of each
-// parameter with a schema.
-func (c *call) query(s *schema.Schema) (url.Values, *failure) {
-	values := url.Values{}
+// parameter is one pair of a query.
+type parameter struct{ name, value string }
+
+// parameters reads the request's query, in its order, and compares the last
+// value of each parameter with a schema.
+func (c *call) parameters(s *schema.Schema) ([]parameter, *failure) {
+	var all []parameter
+	last := map[string]any{}
 	for _, pair := range strings.FieldsFunc(c.r.URL.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, value, _ := strings.Cut(pair, "=")
+		var p parameter
+		p.name, p.value, _ = strings.Cut(pair, "=")
 		var err error
-		for _, part := range []*string{&name, &value} {
+		for _, part := range []*string{&p.name, &p.value} {
 			if *part, err = url.QueryUnescape(*part); err != nil {
 				return nil, badRequest("Invalid query string parameters: %v", err)
 			}
@@ -27,16 +33,27 @@ func (c *call) query(s *schema.Schema) (url.Values, *failure) {
 				return nil, badRequest("Invalid query string parameters: 'utf-8' codec can't decode byte 0x%02x in position %d: invalid start byte", (*part)[at], at)
 			}
 		}
-		values.Add(name, value)
-	}
-	last := make(map[string]any, len(values))
-	for name := range values {
-		last[name] = lastOf(values, name)
+		all = append(all, p)
+		last[p.name] = p.value
 	}
 	if refusal := s.Check(last); refusal != "" {
 		return nil, badRequest("Invalid query string parameters: %s", refusal)
 	}
-	return values, nil
+	return all, nil
+}
+
+func valuesOf(parameters []parameter) url.Values {
+	values := url.Values{}
+	for _, p := range parameters {
+		values.Add(p.name, p.value)
+	}
+	return values
+}
+
+// query is parameters for readers to whom their order means nothing.
+func (c *call) query(s *schema.Schema) (url.Values, *failure) {
+	parameters, f := c.parameters(s)
+	return valuesOf(parameters), f
 }
 
 func invalidByte(s string) int {
@@ -80,7 +97,8 @@ func (m members) empty(s *tree.State) bool {
 	return true
 }
 
-func (c *call) parseMembers(values []string) ([]members, *failure) {
+// parseMembers reads the values of member_of, whose name may have a suffix.
+func (c *call) parseMembers(name string, values []string) ([]members, *failure) {
 	if len(values) > 1 && c.version < 24 {
 		return nil, badRequest("Multiple member_of parameters are not supported")
 	}
@@ -101,7 +119,7 @@ func (c *call) parseMembers(values []string) ([]members, *failure) {
 			m.aggregates = append(m.aggregates, u)
 		}
 		if forbidden && c.version < 32 {
-			return nil, badRequest("Forbidden member_of parameters are not supported in the specified microversion")
+			return nil, badRequest("Forbidden %s parameters are not supported in the specified microversion", name)
 		}
 		all = append(all, m)
 	}
@@ -129,40 +147,52 @@ func (c *call) parseTraits(values []string) (wanted, *failure) {
 	}
 	var w wanted
 	for _, value := range values {
-		text := strings.TrimSpace(value)
-		if rest, ok := strings.CutPrefix(text, "in:"); ok {
-			set, f := c.parseAnyTrait(text, rest)
-			if f != nil {
-				return w, f
-			}
+		one, f := c.parseTraitList(value, c.version >= 39)
+		if f != nil {
+			return w, f
+		}
+		w.required = append(w.required, one.required...)
+		w.forbidden = append(w.forbidden, one.forbidden...)
+	}
+	return w, nil
+}
+
+// parseTraitList reads one value of required or root_required. Where any is
+// allowed, it may be a set of which one trait will do.
+func (c *call) parseTraitList(value string, anyAllowed bool) (wanted, *failure) {
+	var w wanted
+	text := strings.TrimSpace(value)
+	if rest, ok := strings.CutPrefix(text, "in:"); ok {
+		set, f := parseAnyTrait(text, rest, anyAllowed)
+		if f == nil {
 			w.required = append(w.required, set)
-			continue
 		}
-		form := "HW_CPU_X86_VMX,CUSTOM_MAGIC"
-		if c.version >= 22 {
-			form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC"
-		}
-		for _, name := range strings.Split(text, ",") {
-			name = strings.TrimSpace(name)
-			bare, not := strings.CutPrefix(name, "!")
-			switch {
-			case not && c.version < 22:
-				return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got: %s", form, text)
-			case bare == "":
-				return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got an empty trait in: %s", form, text)
-			case not:
-				w.forbidden = append(w.forbidden, bare)
-			default:
-				w.required = append(w.required, []string{bare})
-			}
+		return w, f
+	}
+	form := "HW_CPU_X86_VMX,CUSTOM_MAGIC"
+	if c.version >= 22 {
+		form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC"
+	}
+	for _, name := range strings.Split(text, ",") {
+		name = strings.TrimSpace(name)
+		bare, not := strings.CutPrefix(name, "!")
+		switch {
+		case not && c.version < 22:
+			return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got: %s", form, text)
+		case bare == "":
+			return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got an empty trait in: %s", form, text)
+		case not:
+			w.forbidden = append(w.forbidden, bare)
+		default:
+			w.required = append(w.required, []string{bare})
 		}
 	}
 	return w, nil
 }
 
-func (c *call) parseAnyTrait(text, rest string) ([]string, *failure) {
+func parseAnyTrait(text, rest string, allowed bool) ([]string, *failure) {
 	const form = "in:HW_CPU_X86_VMX,CUSTOM_MAGIC"
-	if c.version < 39 {
+	if !allowed {
 		return nil, badRequest("Invalid query string parameters: The format '%s' only supported since microversion 1.39. Got: %s", form, text)
 	}
 	var set []string
@@ -200,12 +230,12 @@ func (w wanted) unknown(s *tree.State) *failure {
 // need is an amount of a class that a provider must have free.
 type need struct {
 	class  string
-	amount int64
+	amount int64 // as much as int64 holds where more was asked for
 }
 
 func (n need) holds(p tree.Provider) bool {
 	inv, ok := p.Inventory(n.class)
-	return ok && inv.Used+n.amount <= inv.Capacity() &&
+	return ok && n.amount <= inv.Capacity()-inv.Used &&
 		n.amount >= inv.MinUnit && n.amount <= inv.MaxUnit && n.amount%inv.StepSize == 0
 }
 
@@ -225,6 +255,8 @@ func parseResources(text string) ([]need, *failure) {
 		given := strings.TrimSpace(fields[1])
 		amount, err := strconv.ParseInt(given, 10, 64)
 		switch {
+		case errors.Is(err, strconv.ErrRange) && amount > 0:
+			// A number nevertheless, and more than anyone has.
 		case err != nil:
 			return nil, badRequest("Requested resource %s expected positive integer amount. Got: %s.", fields[0], fields[1])
 		case amount < 1:

@@ -91,6 +91,7 @@ func init() {
 		{method: put, path: "/allocations/{consumer}", policy: p + "allocations:update", body: always, serve: putAllocations},
 		{method: del, path: "/allocations/{consumer}", policy: p + "allocations:delete", serve: deleteAllocations},
 
+		{method: get, path: "/allocation_candidates", since: 10, policy: p + "allocation_candidates:list", json: true, serve: listCandidates},
 		{method: get, path: "/usages", since: 9, policy: ruleUsages, json: true, serve: totalUsages},
 		{method: post, path: "/reshaper", since: 30, policy: ruleReshape, body: always, serve: reshape},
 	}

@@ -48,6 +48,8 @@ func message(k jsonschema.ErrorKind, value, of any) (string, string) {
 		return v + " has non-unique elements", "uniqueItems"
 	case *kind.MinProperties:
 		return v + " does not have enough properties", "minProperties"
+	case *kind.Enum:
+		return v + " is not one of " + literal(schema["enum"]), "enum"
 	case *kind.AnyOf:
 		return v + " is not valid under any of the given schemas", "anyOf"
 	}
@@ -73,6 +75,9 @@ func strangers(names []string, schema map[string]any) string {
 	}
 	return fmt.Sprintf("Additional properties are not allowed (%s %s unexpected)", list, verb)
 }
+
+// Literal writes texts as clients know a list of them: ['a', 'b'].
+func Literal(texts []string) string { return literal(list(texts...)) }
 
 // literal writes a value as clients know it: True, None, 'text'.
 func literal(v any) string {

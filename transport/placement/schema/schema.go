@@ -144,6 +144,8 @@ func (s *Schema) rank(e *jsonschema.ValidationError) int {
 		return 3
 	case *kind.Required:
 		return 2
+	case *kind.MinLength: // a pattern says more
+		return 5
 	}
 	return 4
 }
