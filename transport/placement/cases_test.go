@@ -16,7 +16,7 @@ import (
 // one, such as scripts/placement-oracle starts.
 var record = flag.String("record", "", "the `URL` of a server whose answers the case files shall have")
 
-func serve(t *testing.T, node *placementtest.Node, c Config) string {
+func serve(t *testing.T, node Node, c Config) string {
 	t.Helper()
 	h, err := New(node, c)
 	if err != nil {
@@ -37,65 +37,66 @@ func legacy(t *testing.T) *Policy {
 	return p
 }
 
-// TestCases plays every file of testdata to an empty store. In a file, a case
-// begins with "=== " and a title; then come the request (method, path,
-// microversion or -; headers; body) and, after a line "---", the answer.
-func TestCases(t *testing.T) {
+// eachCaseFile runs a subtest for each file of testdata; see
+// placementtest.ParseCases.
+func eachCaseFile(t *testing.T, run func(t *testing.T, path string)) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/*.http")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no case files: %v", err)
 	}
-	for _, name := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".http"), func(t *testing.T) {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			base := *record
-			if base == "" {
-				base = serve(t, placementtest.NewNode(), Config{Policy: legacy(t)})
-			}
-			head, rest, _ := strings.Cut(string(text), "=== ")
-			out := head
-			for _, c := range strings.Split(rest, "\n=== ") {
-				title, exchange, _ := strings.Cut(c, "\n")
-				request, want, _ := strings.Cut(exchange, "\n---\n")
-				got, err := placementtest.Send(http.DefaultClient, base, parseRequest(t, request))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if *record == "" && strings.TrimSpace(want) != strings.TrimSpace(got.String()) {
-					t.Errorf("%s\n%s\ngot\n%s\nwant\n%s", title, request, got, want)
-				}
-				out += "=== " + title + "\n" + strings.TrimRight(request, "\n") + "\n---\n" + got.String() + "\n"
-			}
-			if *record != "" {
-				if err := os.WriteFile(name, []byte(strings.TrimRight(out, "\n")+"\n"), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".http"), func(t *testing.T) { run(t, path) })
 	}
 }
 
-func parseRequest(t *testing.T, text string) placementtest.Request {
+func cases(t *testing.T, path string) (head string, all []placementtest.Case) {
 	t.Helper()
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	first := strings.Fields(lines[0])
-	if len(first) != 3 {
-		t.Fatalf("%q is not METHOD PATH VERSION", lines[0])
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	r := placementtest.Request{Method: first[0], Path: first[1], Headers: map[string]string{}}
-	if first[2] != "-" {
-		r.Version = first[2]
+	if head, all, err = placementtest.ParseCases(string(text)); err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
-	for i, line := range lines[1:] {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.ContainsAny(name, "{[\" ") {
-			r.Body = strings.Join(lines[1+i:], "\n")
-			break
+	return head, all
+}
+
+func answer(t *testing.T, base string, c placementtest.Case) string {
+	t.Helper()
+	got, err := placementtest.Send(http.DefaultClient, base, c.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.String()
+}
+
+// play plays a file to an empty store. URL tells where to send case i of n.
+func play(t *testing.T, path string, url func(i, n int) string) {
+	t.Helper()
+	_, all := cases(t, path)
+	for i, c := range all {
+		base := url(i, len(all))
+		if got := answer(t, base, c); strings.TrimSpace(c.Want) != strings.TrimSpace(got) {
+			t.Errorf("case %d of %d: %s\n%s\ngot\n%s\nwant\n%s", i+1, len(all), c.Title, c.Text, got, c.Want)
 		}
-		r.Headers[name] = strings.TrimSpace(value)
 	}
-	return r
+}
+
+// TestCases plays every file to a store without Raft.
+func TestCases(t *testing.T) {
+	eachCaseFile(t, func(t *testing.T, path string) {
+		if *record == "" {
+			url := serve(t, placementtest.NewNode(), Config{Policy: legacy(t)})
+			play(t, path, func(int, int) string { return url })
+			return
+		}
+		head, all := cases(t, path)
+		for i := range all {
+			all[i].Want = answer(t, *record, all[i])
+		}
+		if err := os.WriteFile(path, []byte(placementtest.FormatCases(head, all)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
