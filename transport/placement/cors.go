@@ -6,60 +6,81 @@ import (
 	"strings"
 )
 
-// crossOrigin lets scripts of the allowed origins read answers.
+// crossOrigin lets scripts of the allowed origins read answers; "*" allows
+// every origin. Without origins it does nothing at all.
 type crossOrigin struct{ origins []string }
 
+const corsExposed = "X-Auth-Token,X-Openstack-Request-Id,X-Subject-Token,X-Service-Token,OpenStack-API-Version"
+
 var (
-	corsMethods = []string{"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"}
+	corsMethods = []string{"GET", "PUT", "POST", "DELETE", "PATCH"}
 	corsAllowed = []string{
-		"X-Auth-Token", "X-Identity-Status", "X-Roles", "X-Service-Catalog", "X-User-Id", "X-Tenant-Id",
-		"X-OpenStack-Request-ID", "OpenStack-API-Version", "Accept", "Accept-Language", "Content-Type",
-		"Cache-Control", "Content-Language", "Expires", "Last-Modified", "Pragma",
-	}
-	corsExposed = []string{
-		"X-Auth-Token", "X-Subject-Token", "X-Service-Token", "X-OpenStack-Request-ID", "OpenStack-API-Version",
-		"Cache-Control", "Content-Language", "Content-Type", "Expires", "Last-Modified", "Pragma",
+		"X-Auth-Token", "X-Openstack-Request-Id", "X-Identity-Status", "X-Roles", "X-Service-Catalog", "X-User-Id",
+		"X-Tenant-Id", "OpenStack-API-Version", "Accept", "Accept-Language", "Content-Type", "Cache-Control",
+		"Content-Language", "Expires", "Last-Modified", "Pragma",
 	}
 )
 
 // preflight answers a browser's question before the request proper, and
-// reports whether it was one.
-func (o crossOrigin) preflight(w http.ResponseWriter, r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	method := r.Header.Get("Access-Control-Request-Method")
-	if r.Method != http.MethodOptions || !o.allows(origin) || !slices.Contains(corsMethods, method) {
+// reports whether it was one. Every OPTIONS request counts as one, on any path
+// and without a token: a refusal is an answer that allows nothing.
+func (o crossOrigin) preflight(c *call) bool {
+	if len(o.origins) == 0 || c.r.Method != http.MethodOptions {
 		return false
 	}
-	asked := r.Header.Get("Access-Control-Request-Headers")
-	for _, name := range strings.Split(asked, ",") {
-		name = strings.TrimSpace(name)
-		if name != "" && !slices.ContainsFunc(corsAllowed, func(a string) bool { return strings.EqualFold(a, name) }) {
-			return false
-		}
-	}
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Max-Age", "3600")
-	h.Set("Access-Control-Allow-Methods", method)
-	if asked != "" {
-		h.Set("Access-Control-Allow-Headers", asked)
-	}
-	h.Add("Vary", "Origin")
-	w.WriteHeader(http.StatusOK)
+	o.allowPreflight(c)
+	c.send(http.StatusOK, "", nil)
 	return true
 }
 
-// decorate lets the origin's scripts read the answer.
-func (o crossOrigin) decorate(h http.Header, r *http.Request) {
-	origin := r.Header.Get("Origin")
-	if !o.allows(origin) {
+func (o crossOrigin) allowPreflight(c *call) {
+	origin, ok := o.allows(c.r.Header)
+	method := strings.Join(c.r.Header.Values("Access-Control-Request-Method"), ",")
+	if !ok || !slices.Contains(corsMethods, method) {
 		return
 	}
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", strings.Join(corsExposed, ","))
-	h.Add("Vary", "Origin")
+	var names []string
+	for _, name := range strings.Split(strings.Join(c.r.Header.Values("Access-Control-Request-Headers"), ","), ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		if !slices.ContainsFunc(corsAllowed, func(a string) bool { return strings.EqualFold(a, name) }) {
+			return
+		}
+		names = append(names, name)
+	}
+	h := c.w.Header()
+	o.allow(c, origin)
+	h.Set("Access-Control-Max-Age", "3600")
+	h.Set("Access-Control-Allow-Methods", method)
+	if len(names) > 0 {
+		h.Set("Access-Control-Allow-Headers", strings.Join(names, ","))
+	}
 }
 
-func (o crossOrigin) allows(origin string) bool {
-	return origin != "" && slices.Contains(o.origins, origin)
+// decorate lets the origin's scripts read the answer.
+func (o crossOrigin) decorate(c *call) {
+	if origin, ok := o.allows(c.r.Header); ok {
+		o.allow(c, origin)
+		c.w.Header().Set("Access-Control-Expose-Headers", corsExposed)
+	}
+}
+
+func (o crossOrigin) allow(c *call, origin string) {
+	h := c.w.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	c.vary = append(c.vary, "Origin")
+}
+
+// allows returns what the answer shall name as allowed origin, if anything.
+// Several origins are none.
+func (o crossOrigin) allows(h http.Header) (string, bool) {
+	switch origin := strings.Join(h.Values("Origin"), ","); {
+	case origin == "":
+		return "", false
+	case slices.Contains(o.origins, origin):
+		return origin, true
+	}
+	return "*", slices.Contains(o.origins, "*")
 }

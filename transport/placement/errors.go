@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/transport/placement/jsontext"
@@ -73,8 +75,8 @@ func unavailable(err error) *failure {
 }
 
 // stock is the sentence that a status's message follows, as markup, and
-// whether room is left after the message.
-func (f *failure) stock(media string) (string, bool) {
+// whether room is left after the message. Wanted is what the client accepts.
+func (f *failure) stock(wanted string) (string, bool) {
 	switch f.status {
 	case http.StatusBadRequest:
 		return "The server could not comply with the request since it is either malformed or otherwise incorrect.", true
@@ -91,9 +93,9 @@ func (f *failure) stock(media string) (string, bool) {
 	case http.StatusMethodNotAllowed:
 		return "The method " + f.about + " is not allowed for this resource. ", false
 	case http.StatusNotAcceptable:
-		return "The resource could not be generated that was acceptable to your browser\n(content of type " + media + ". ", false
+		return "The resource could not be generated that was acceptable to your browser\n(content of type " + wanted + ". ", false
 	case http.StatusUnsupportedMediaType:
-		return "The request media type " + f.about + " is not supported by this server. ", false
+		return "The request media type " + f.about + " is not supported by this server.\n", false
 	case http.StatusServiceUnavailable:
 		return "The server is currently unavailable. Please try again at a later time.", true
 	case http.StatusRequestEntityTooLarge:
@@ -102,8 +104,8 @@ func (f *failure) stock(media string) (string, bool) {
 	return "The server has either erred or is incapable of performing the requested operation.", true
 }
 
-func (f *failure) markup(media string, quote func(string) string) string {
-	sentence, room := f.stock(media)
+func (f *failure) markup(wanted string, quote func(string) string) string {
+	sentence, room := f.stock(quote(wanted))
 	body := sentence + "<br /><br />\n" + quote(f.message)
 	if room {
 		body += "\n\n"
@@ -122,28 +124,49 @@ func stripped(markup string) string {
 	return anyTag.ReplaceAllString(breakTag.ReplaceAllString(markup, "\n"), "")
 }
 
-// htmlQuote escapes as clients that compare pages know it.
-var htmlQuote = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;")
+var htmlSpecial = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;")
+
+// htmlQuote escapes as clients that compare pages know it: pages are ASCII.
+func htmlQuote(s string) string {
+	s = htmlSpecial.Replace(s)
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "&#%d;", r)
+		}
+	}
+	return b.String()
+}
 
 func verbatim(s string) string { return s }
 
-// write answers with the failure in the form that the client accepts.
+// refuse answers with the failure in the form that the client accepts.
 func (c *call) refuse(f *failure) {
 	h := c.w.Header()
 	if f.allow != "" {
 		h.Set("Allow", f.allow)
 	}
 	title := http.StatusText(f.status)
+	status := strconv.Itoa(f.status) + " " + title
+	wanted := acceptText(c.r.Header)
+	if wanted == "" || wanted == "*/*" {
+		wanted = mediaJSON
+	}
 	media := errorMedia(c.r.Header)
+	if c.r.Method == http.MethodHead {
+		media = mediaHTML // as clients are used to, and without a body anyway
+	}
 	var body string
 	switch media {
 	case mediaJSON:
-		body = c.errorJSON(f, title)
+		body = c.errorJSON(f, title, wanted)
 	case mediaHTML:
-		body = "<html>\n <head>\n  <title>" + fmt.Sprint(f.status, " ", title) + "</title>\n </head>\n <body>\n  <h1>" +
-			fmt.Sprint(f.status, " ", title) + "</h1>\n  " + f.markup(media, htmlQuote.Replace) + "\n </body>\n</html>"
+		body = "<html>\n <head>\n  <title>" + status + "</title>\n </head>\n <body>\n  <h1>" + status + "</h1>\n  " +
+			f.markup(wanted, htmlQuote) + "\n </body>\n</html>"
 	default:
-		body = fmt.Sprint(f.status, " ", title, "\n\n") + stripped(f.markup(media, verbatim))
+		body = status + "\n\n" + stripped(f.markup(wanted, verbatim))
 	}
 	if media != mediaJSON {
 		media += "; charset=UTF-8"
@@ -151,14 +174,14 @@ func (c *call) refuse(f *failure) {
 	c.send(f.status, media, []byte(body))
 }
 
-func (c *call) errorJSON(f *failure, title string) string {
+func (c *call) errorJSON(f *failure, title, wanted string) string {
 	body := jsontext.NewObject()
 	if f.status == http.StatusUnauthorized {
-		body.Set("message", f.markup(mediaJSON, verbatim)).
+		body.Set("message", f.markup(wanted, verbatim)).
 			Set("code", fmt.Sprint(f.status, " ", title)).Set("title", title)
 	} else {
 		e := jsontext.NewObject().Set("status", f.status).Set("title", title).
-			Set("detail", stripped(f.markup(mediaJSON, verbatim)))
+			Set("detail", stripped(f.markup(wanted, verbatim)))
 		if c.version >= 23 {
 			e.Set("code", f.code)
 		}

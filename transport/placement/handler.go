@@ -105,7 +105,8 @@ type call struct {
 	variables map[string]string
 	prefix    string // the mount point that the client used
 	route     string // the pattern, once it is known
-	status    int    // of the answer, once it has begun
+	vary      []string
+	status    int // of the answer, once it has begun
 	begun     bool
 }
 
@@ -128,10 +129,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.config.Logger.Error("panic in a handler", "request_id", c.requestID, "panic", caught, "stack", string(debug.Stack()))
 		c.refuse(fail(http.StatusInternalServerError, "internal error"))
 	}()
-	if h.cors.preflight(w, r) {
+	if h.cors.preflight(c) {
 		return
 	}
-	h.cors.decorate(w.Header(), r)
+	h.cors.decorate(c)
 	if f := c.serve(); f != nil {
 		if f.status >= 500 {
 			h.config.Logger.Error("request failed", "request_id", c.requestID, "error", f)
@@ -164,7 +165,7 @@ func (c *call) serve() *failure {
 	}
 	c.version = version
 	c.w.Header().Set(versionHeader, serviceType+" "+version.String())
-	c.w.Header().Add("Vary", strings.ToLower(versionHeader))
+	c.vary = append([]string{strings.ToLower(versionHeader)}, c.vary...)
 	if c.r.ContentLength > 0 && c.r.Header.Get("Content-Type") == "" {
 		return badRequest("content-type header required when content-length > 0")
 	}
@@ -274,6 +275,9 @@ func (c *call) send(status int, media string, body []byte) {
 		h.Set("Content-Type", media)
 	} else {
 		h["Content-Type"] = nil // none, instead of a guess
+	}
+	if len(c.vary) > 0 {
+		h.Set("Vary", strings.Join(c.vary, ","))
 	}
 	if status != http.StatusNoContent {
 		h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/treenode/treenode/transport/placement/schema"
 )
 
 // microversion is the minor part of a version 1.x.
@@ -22,12 +25,10 @@ func (v microversion) String() string { return fmt.Sprintf("1.%d", int(v)) }
 // requestedVersion reads the header of every service; the last of ours wins.
 func requestedVersion(h http.Header) (microversion, *failure) {
 	text := ""
-	for _, values := range h.Values(versionHeader) {
-		for _, value := range strings.Split(values, ",") {
-			service, version, ok := strings.Cut(strings.TrimSpace(value), " ")
-			if ok && strings.EqualFold(service, serviceType) {
-				text = strings.TrimSpace(version)
-			}
+	for _, value := range strings.Split(strings.Join(h.Values(versionHeader), ","), ",") {
+		service, version, ok := cutSpace(strings.TrimSpace(latin1(value)))
+		if ok && strings.EqualFold(service, serviceType) {
+			text = version
 		}
 	}
 	switch text {
@@ -48,6 +49,25 @@ func requestedVersion(h http.Header) (microversion, *failure) {
 	return microversion(minor), nil
 }
 
+// cutSpace cuts at the first run of white space.
+func cutSpace(text string) (before, after string, found bool) {
+	i := strings.IndexAny(text, " \t")
+	if i < 0 {
+		return text, "", false
+	}
+	return text[:i], strings.TrimSpace(text[i:]), true
+}
+
+// latin1 is a header's value as text: HTTP says no more of other bytes than
+// ASCII's.
+func latin1(value string) string {
+	var b strings.Builder
+	for i := range len(value) {
+		b.WriteRune(rune(value[i]))
+	}
+	return b.String()
+}
+
 // parseVersion reads X.Y; its errors read as clients know them.
 func parseVersion(text string) (major, minor int, err error) {
 	majorText, minorText, ok := strings.Cut(text, ".")
@@ -55,16 +75,21 @@ func parseVersion(text string) (major, minor int, err error) {
 		return 0, 0, err
 	}
 	if !ok {
-		return 0, 0, errors.New("a version needs a minor part")
+		return 0, 0, errors.New("Version.__new__() missing 1 required positional argument: 'minor'")
 	}
 	minor, err = parseInt(minorText)
 	return major, minor, err
 }
 
+var integer = regexp.MustCompile(`^[+-]?[0-9]+(?:_[0-9]+)*$`)
+
+// parseInt reads an integer with a sign and underscores between its digits, as
+// clients may write it. One that is too large is still one.
 func parseInt(text string) (int, error) {
-	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil {
-		return 0, fmt.Errorf("invalid literal for int() with base 10: '%s'", text)
+	trimmed := strings.TrimSpace(text)
+	if !integer.MatchString(trimmed) {
+		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", schema.Quoted(text))
 	}
-	return n, nil
+	n, _ := strconv.ParseInt(strings.ReplaceAll(trimmed, "_", ""), 10, 32) // out of range: the nearest end
+	return int(n), nil
 }

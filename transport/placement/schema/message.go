@@ -27,17 +27,17 @@ func message(k jsonschema.ErrorKind, value, of any) (string, string) {
 		}
 		return v + " is not of type " + strings.Join(want, ", "), "type"
 	case *kind.Required:
-		return quoted(k.Missing[0]) + " is a required property", "required"
+		return Quoted(k.Missing[0]) + " is a required property", "required"
 	case *kind.AdditionalProperties:
 		return strangers(k.Properties, schema), "additionalProperties"
 	case *kind.Format:
-		return v + " is not a " + quoted(k.Want), "format"
+		return v + " is not a " + Quoted(k.Want), "format"
 	case *kind.Minimum:
 		return v + " is less than the minimum of " + literal(schema["minimum"]), "minimum"
 	case *kind.Maximum:
 		return v + " is greater than the maximum of " + literal(schema["maximum"]), "maximum"
 	case *kind.Pattern:
-		return v + " does not match " + quoted(k.Want), "pattern"
+		return v + " does not match " + Quoted(k.Want), "pattern"
 	case *kind.MinLength:
 		return v + " is too short", "minLength"
 	case *kind.MaxLength:
@@ -60,7 +60,7 @@ func message(k jsonschema.ErrorKind, value, of any) (string, string) {
 func strangers(names []string, schema map[string]any) string {
 	names = slices.Sorted(slices.Values(names))
 	for i, name := range names {
-		names[i] = quoted(name)
+		names[i] = Quoted(name)
 	}
 	list, verb, match := strings.Join(names, ", "), "was", "does"
 	if len(names) > 1 {
@@ -69,7 +69,7 @@ func strangers(names []string, schema map[string]any) string {
 	if patterns, ok := schema["patternProperties"].(map[string]any); ok {
 		var regexes []string
 		for _, p := range slices.Sorted(maps.Keys(patterns)) {
-			regexes = append(regexes, quoted(p))
+			regexes = append(regexes, Quoted(p))
 		}
 		return fmt.Sprintf("%s %s not match any of the regexes: %s", list, match, strings.Join(regexes, ", "))
 	}
@@ -90,7 +90,7 @@ func literal(v any) string {
 		}
 		return "False"
 	case string:
-		return quoted(v)
+		return Quoted(v)
 	case json.Number:
 		return v.String()
 	case []any:
@@ -102,16 +102,16 @@ func literal(v any) string {
 	case map[string]any:
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			parts = append(parts, quoted(name)+": "+literal(v[name]))
+			parts = append(parts, Quoted(name)+": "+literal(v[name]))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return fmt.Sprint(v)
 }
 
-// quoted puts a text between single quotes, or double ones where it has single
+// Quoted puts a text between single quotes, or double ones where it has single
 // ones only.
-func quoted(s string) string {
+func Quoted(s string) string {
 	quote := "'"
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
 		quote = `"`

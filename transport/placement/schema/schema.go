@@ -190,7 +190,7 @@ func path(steps []string) string {
 		if _, err := strconv.Atoi(step); err == nil {
 			fmt.Fprintf(&b, "[%s]", step)
 		} else {
-			fmt.Fprintf(&b, "[%s]", quoted(step))
+			fmt.Fprintf(&b, "[%s]", Quoted(step))
 		}
 	}
 	return b.String()
