@@ -49,9 +49,10 @@ var rules = []rule{
 	{
 		room: "",
 		forbidden: map[string]string{
-			"C":                           "the binary is static: no cgo",
-			"github.com/pb33f/libopenapi": "for tests only",
-			"io/ioutil":                   "deprecated",
+			"C":                                  "the binary is static: no cgo",
+			"github.com/gophercloud/gophercloud": "for tests only",
+			"github.com/pb33f/libopenapi":        "for tests only",
+			"io/ioutil":                          "deprecated",
 		},
 	},
 	{
