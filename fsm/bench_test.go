@@ -72,6 +72,35 @@ func BenchmarkApplyClaim(b *testing.B) {
 	})
 }
 
+// BenchmarkApplyClaims claims with 64 commands an entry, as a busy leader makes
+// them; a time is that of one command.
+func BenchmarkApplyClaims(b *testing.B) {
+	const commandsPerEntry = 64
+	forSizes(b, func(b *testing.B, j *journal, providers int) {
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			if n%commandsPerEntry > 0 { // b.Loop counts commands
+				n++
+				continue
+			}
+			commands := make([][]byte, commandsPerEntry)
+			for i := range commands {
+				commands[i] = j.command(tree.Claim{Consumers: []tree.ConsumerClaim{{
+					Consumer: uuid(1_000_000 + n + i), Project: "project", User: "user",
+					Allocations: []tree.AllocationOf{{Provider: tree.ByUUID(uuid((n+i)%providers + 1)), Class: "VCPU", Amount: 1}},
+				}}})
+			}
+			for _, r := range j.apply(commands...) {
+				if r.Refused != nil {
+					b.Fatal(r.Refused)
+				}
+			}
+			n++
+		}
+	})
+}
+
 func BenchmarkSnapshotWrite(b *testing.B) {
 	forSizes(b, func(b *testing.B, j *journal, providers int) {
 		size := len(snapshot(b, j.m.View()))

@@ -59,17 +59,20 @@ func (m *Machine) Apply(index uint64, entry []byte) (results []Result, err error
 		next.requests = old.requests.edit()
 	}
 	results = make([]Result, len(commands))
+	batch := old.Tree.Batch()
 	for i, command := range commands {
-		if results[i], err = next.execute(command, m.hook); err != nil {
+		if results[i], err = next.execute(batch, command, m.hook); err != nil {
 			return nil, m.halt(haltAt(index, entry, fmt.Sprintf("command %d: %v", i, err), ""))
 		}
 	}
+	next.Tree = batch.State()
 	m.view.Store(next)
 	return results, nil
 }
 
-// execute runs one command on a view that is not published yet.
-func (v *View) execute(command []byte, hook tree.StepHook) (Result, error) {
+// execute runs one command on a view that is not published yet, whose tree is
+// what the batch will lead to.
+func (v *View) execute(batch *tree.Batch, command []byte, hook tree.StepHook) (Result, error) {
 	cmd, err := DecodeCommand(command)
 	if err != nil {
 		return Result{}, err
@@ -77,20 +80,19 @@ func (v *View) execute(command []byte, hook tree.StepHook) (Result, error) {
 	print := fingerprintOf(command)
 	known, replay, refused := v.requests.find(cmd.RequestID, print, v.logTime)
 	if refused != nil {
-		return Result{Index: v.Index, Revision: v.Tree.Revision(), Refused: refused}, nil
+		return Result{Index: v.Index, Revision: batch.Revision(), Refused: refused}, nil
 	}
 	if replay {
 		return known.result()
 	}
 	r := Result{Index: v.Index}
-	next, effect, err := v.Tree.Apply(v.logTime, cmd.Txn, hook)
+	r.Effect, err = batch.Apply(v.logTime, cmd.Txn, hook)
 	switch {
 	case err == nil:
-		v.Tree, r.Effect = next, effect
 	case !errors.As(err, &r.Refused):
 		return Result{}, err
 	}
-	r.Revision = v.Tree.Revision()
+	r.Revision = batch.Revision()
 	c := &codec{}
 	c.outcome(&r.Effect, &r.Refused)
 	v.requests.remember(answer{cmd.RequestID, print, r.Index, r.Revision, c.buf}, v.logTime)

@@ -35,7 +35,9 @@ type usage struct {
 	provider uint32
 	class    uint32
 	delta    int64
-	field    string // the request's field that claims it, if any
+	// consumer and allocation are the place in the request that claims it;
+	// allocation is -1 where none does.
+	consumer, allocation int32
 }
 
 // claimPlan is the outcome of checking a claim: what to write.
@@ -67,17 +69,22 @@ func (o Claim) apply(d *draft) error {
 // planClaim resolves what consumers claim; capacity is not looked at yet.
 func (d *draft) planClaim(claims []ConsumerClaim) (*claimPlan, error) {
 	plan := &claimPlan{}
-	seen := make(map[UUID]bool, len(claims))
-	for i, c := range claims {
-		path := indexed("consumers", i)
+	var seen map[UUID]bool // what a single consumer need not pay for
+	if len(claims) > 1 {
+		seen = make(map[UUID]bool, len(claims))
+	}
+	for i := range claims {
+		c := &claims[i]
 		if c.Consumer.IsZero() {
-			return nil, invalid(path+".uuid", "a consumer UUID is needed")
+			return nil, invalid(consumerField(i, ".uuid"), "a consumer UUID is needed")
 		}
 		if seen[c.Consumer] {
-			return nil, invalid(path+".uuid", "consumer %s is given twice", c.Consumer)
+			return nil, invalid(consumerField(i, ".uuid"), "consumer %s is given twice", c.Consumer)
 		}
-		seen[c.Consumer] = true
-		if err := plan.addConsumer(d, path, c); err != nil {
+		if seen != nil {
+			seen[c.Consumer] = true
+		}
+		if err := plan.addConsumer(d, i, c); err != nil {
 			return nil, err
 		}
 	}
@@ -85,18 +92,20 @@ func (d *draft) planClaim(claims []ConsumerClaim) (*claimPlan, error) {
 	return plan, nil
 }
 
-func (plan *claimPlan) addConsumer(d *draft, path string, c ConsumerClaim) error {
+// addConsumer plans one consumer, the i-th of the request. Names of fields are
+// put together for refusals only.
+func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 	old, known := d.consumer(c.Consumer)
 	if known {
 		for _, a := range old.allocations {
-			plan.usages = append(plan.usages, usage{provider: a.provider, class: a.class, delta: -a.amount})
+			plan.usages = append(plan.usages, usage{a.provider, a.class, -a.amount, int32(i), -1}) //nolint:gosec // a request is small
 		}
 	} else {
 		old = nil
 	}
 	if len(c.Allocations) == 0 {
 		if !known {
-			e := refuse(CodeConsumerNotFound, "consumer %s has no allocations", c.Consumer).at(path + ".uuid")
+			e := refuse(CodeConsumerNotFound, "consumer %s has no allocations", c.Consumer).at(consumerField(i, ".uuid"))
 			e.Consumer = c.Consumer.String()
 			return e
 		}
@@ -117,35 +126,15 @@ func (plan *claimPlan) addConsumer(d *draft, path string, c ConsumerClaim) error
 		stored       *string
 	}{{"project", c.Project, &next.project}, {"user", c.User, &next.user}, {"type", c.Type, &next.kind}} {
 		if len(owner.given) > ownerLenMax || !utf8.ValidString(owner.given) {
-			return invalid(path+"."+owner.field, "%s must be valid UTF-8 of at most %d bytes", owner.field, ownerLenMax)
+			return invalid(consumerField(i, "."+owner.field), "%s must be valid UTF-8 of at most %d bytes", owner.field, ownerLenMax)
 		}
 		if owner.given != "" {
 			*owner.stored = owner.given
 		}
 	}
 	next.allocations = make([]allocation, 0, len(c.Allocations))
-	given := make(map[pair]bool, len(c.Allocations)) // provider, class
-	for j, a := range c.Allocations {
-		field := indexed(path+".allocations", j)
-		p, err := d.need(field+".provider", a.Provider)
-		if err != nil {
-			return err
-		}
-		class, ok := d.classes.number(a.Class)
-		if !ok {
-			return classNotFound(field+".resources."+a.Class, a.Class)
-		}
-		if a.Amount < 1 || a.Amount > amountMax {
-			return invalid(field+".resources."+a.Class, "amount is %d; it must be from 1 to %d", a.Amount, amountMax)
-		}
-		if given[pairOf(p.number, class)] {
-			return invalid(field+".resources."+a.Class, "%s of provider %s is given twice for one consumer", a.Class, p.name)
-		}
-		given[pairOf(p.number, class)] = true
-		next.allocations = append(next.allocations, allocation{p.number, class, a.Amount})
-		plan.usages = append(plan.usages, usage{p.number, class, a.Amount, field + ".resources." + a.Class})
-		plan.bump = append(plan.bump, p.number)
-		if err := d.checkAmount(p, class, a.Amount, field+".resources."+a.Class); err != nil {
+	for j := range c.Allocations {
+		if err := plan.addAllocation(d, next, i, j, &c.Allocations[j]); err != nil {
 			return err
 		}
 	}
@@ -153,18 +142,51 @@ func (plan *claimPlan) addConsumer(d *draft, path string, c ConsumerClaim) error
 	return nil
 }
 
+// addAllocation plans one allocation of a consumer, the j-th of its claim.
+func (plan *claimPlan) addAllocation(d *draft, next *consumer, i, j int, a *AllocationOf) error {
+	p, ok := d.find(a.Provider)
+	if !ok {
+		_, err := d.need(consumerField(i, indexed(".allocations", j)+".provider"), a.Provider)
+		return err
+	}
+	class, ok := d.classes.number(a.Class)
+	if !ok {
+		return classNotFound(allocationField(i, j, a.Class), a.Class)
+	}
+	if a.Amount < 1 || a.Amount > amountMax {
+		return invalid(allocationField(i, j, a.Class), "amount is %d; it must be from 1 to %d", a.Amount, amountMax)
+	}
+	for _, given := range next.allocations {
+		if given.provider == p.number && given.class == class {
+			return invalid(allocationField(i, j, a.Class), "%s of provider %s is given twice for one consumer", a.Class, p.name)
+		}
+	}
+	next.allocations = append(next.allocations, allocation{p.number, class, a.Amount})
+	plan.usages = append(plan.usages, usage{p.number, class, a.Amount, int32(i), int32(j)}) //nolint:gosec // a request is small
+	plan.bump = append(plan.bump, p.number)
+	return d.checkAmount(p, class, a.Amount, i, j)
+}
+
+func consumerField(i int, rest string) string { return indexed("consumers", i) + rest }
+
+func allocationField(i, j int, class string) string {
+	return consumerField(i, indexed(".allocations", j)+".resources."+class)
+}
+
 func indexed(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
 
 // checkAmount compares one amount with the inventory's units.
-func (d *draft) checkAmount(p *provider, class uint32, amount int64, field string) error {
-	i, ok := p.inventoryOf(class)
+func (d *draft) checkAmount(p *provider, class uint32, amount int64, i, j int) error {
+	at, ok := p.inventoryOf(class)
 	if !ok {
-		return inventoryNotFound(field, p, d.classes.name(class))
+		name := d.classes.name(class)
+		return inventoryNotFound(allocationField(i, j, name), p, name)
 	}
-	inv := p.inventories[i]
+	inv := p.inventories[at]
 	if amount < int64(inv.minUnit) || amount > int64(inv.maxUnit) || amount%int64(inv.stepSize) != 0 {
+		name := d.classes.name(class)
 		return refuse(CodeAmountInvalid, "%d of %s on provider %s is not from %d to %d in steps of %d",
-			amount, d.classes.name(class), p.name, inv.minUnit, inv.maxUnit, inv.stepSize).at(field).about(p)
+			amount, name, p.name, inv.minUnit, inv.maxUnit, inv.stepSize).at(allocationField(i, j, name)).about(p)
 	}
 	return nil
 }
@@ -181,8 +203,8 @@ func (plan *claimPlan) merge() {
 	for _, u := range plan.usages {
 		if n := len(merged); n > 0 && merged[n-1].provider == u.provider && merged[n-1].class == u.class {
 			merged[n-1].delta += u.delta
-			if u.field != "" {
-				merged[n-1].field = u.field
+			if u.allocation >= 0 {
+				merged[n-1].consumer, merged[n-1].allocation = u.consumer, u.allocation
 			}
 			continue
 		}
@@ -203,15 +225,23 @@ func (d *draft) checkUsages(usages []usage) error {
 		p := d.record(u.provider)
 		i, ok := p.inventoryOf(u.class)
 		if !ok {
-			return inventoryNotFound(u.field, p, d.classes.name(u.class))
+			return inventoryNotFound(d.fieldOf(u), p, d.classes.name(u.class))
 		}
 		inv := p.inventories[i]
 		if capacity := inv.capacity(); inv.used+u.delta > capacity {
 			return refuse(CodeCapacityExceeded, "provider %s has %d of %s left (capacity %d, used %d); %d more were claimed",
-				p.name, max(capacity-inv.used, 0), d.classes.name(u.class), capacity, inv.used, u.delta).at(u.field).about(p)
+				p.name, max(capacity-inv.used, 0), d.classes.name(u.class), capacity, inv.used, u.delta).at(d.fieldOf(u)).about(p)
 		}
 	}
 	return nil
+}
+
+// fieldOf is the request's field that claims the usage, if any does.
+func (d *draft) fieldOf(u usage) string {
+	if u.allocation < 0 {
+		return ""
+	}
+	return allocationField(int(u.consumer), int(u.allocation), d.classes.name(u.class))
 }
 
 // applyClaim writes a plan that has been checked.

@@ -1,5 +1,10 @@
 package tree
 
+import (
+	"iter"
+	"slices"
+)
+
 // draft is the next state while a transaction builds it. Nothing of it is
 // reachable from outside until Apply seals it; dropping it undoes everything.
 //
@@ -10,6 +15,8 @@ type draft struct {
 	at   Time
 	hook StepHook
 	op   int
+	// changed is set by the first change.
+	changed bool
 
 	created          []UUID
 	touchedProviders []uint32
@@ -17,10 +24,13 @@ type draft struct {
 }
 
 func (d *draft) step(name string) error {
-	if d.hook == nil {
-		return nil
+	if d.hook != nil {
+		if err := d.hook(d.op, name); err != nil {
+			return err
+		}
 	}
-	return d.hook(d.op, name)
+	d.changed = true
+	return nil
 }
 
 // putProvider stores a changed copy of a provider's record. The caller has
@@ -60,19 +70,44 @@ func (d *draft) unindex(step string, t *table[pair, struct{}], a, b uint32) erro
 // effect lists what was touched, each once, in order of first touch.
 func (d *draft) effect() Effect {
 	e := Effect{Created: d.created}
-	seenProviders := make(map[uint32]bool, len(d.touchedProviders))
-	for _, number := range d.touchedProviders {
-		if p, ok := d.providers.get(number); ok && !seenProviders[number] {
-			seenProviders[number] = true
+	for number := range once(d.touchedProviders) {
+		if p, ok := d.providers.get(number); ok {
 			e.Providers = append(e.Providers, Generation{p.uuid, p.generation})
 		}
 	}
-	seenConsumers := make(map[UUID]bool, len(d.touchedConsumers))
-	for _, uuid := range d.touchedConsumers {
-		if c, ok := d.consumer(uuid); ok && !seenConsumers[uuid] {
-			seenConsumers[uuid] = true
+	for uuid := range once(d.touchedConsumers) {
+		if c, ok := d.consumer(uuid); ok {
 			e.Consumers = append(e.Consumers, Generation{c.uuid, c.generation})
 		}
 	}
 	return e
+}
+
+// onceScan is how many elements once compares one by one, before it
+// pays for a map.
+const onceScan = 16
+
+// once yields the elements in the order of their first occurrence.
+func once[T comparable](list []T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		var seen map[T]struct{}
+		if len(list) > onceScan {
+			seen = make(map[T]struct{}, len(list))
+		}
+		for i, v := range list {
+			if seen == nil {
+				if slices.Contains(list[:i], v) {
+					continue
+				}
+			} else {
+				if _, ok := seen[v]; ok {
+					continue
+				}
+				seen[v] = struct{}{}
+			}
+			if !yield(v) {
+				return
+			}
+		}
+	}
 }

@@ -77,7 +77,7 @@ func (d *draft) checkReshaped(usages []usage) error {
 		inv := p.inventories[i]
 		if capacity := inv.capacity(); inv.used > capacity {
 			return refuse(CodeCapacityExceeded, "provider %s has a capacity of %d %s; %d would be used",
-				p.name, capacity, d.classes.name(u.class), inv.used).at(u.field).about(p)
+				p.name, capacity, d.classes.name(u.class), inv.used).at(d.fieldOf(u)).about(p)
 		}
 	}
 	return nil

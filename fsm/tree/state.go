@@ -1,7 +1,5 @@
 package tree
 
-import "fmt"
-
 // Time is an instant in microseconds since the Unix epoch, UTC, stamped by the
 // proposer of a transaction.
 type Time int64
@@ -131,22 +129,12 @@ type Generation struct {
 // the next state. The error is a *Error; s is as it was in every case, and the
 // returned state is nil if there is an error.
 func (s *State) Apply(at Time, txn Txn, hook StepHook) (*State, Effect, error) {
-	if err := s.checkPreconditions(txn.Preconditions); err != nil {
+	b := s.Batch()
+	effect, err := b.Apply(at, txn, hook)
+	if err != nil {
 		return nil, Effect{}, err
 	}
-	if len(txn.Ops) == 0 {
-		return nil, Effect{}, invalid("ops", "a transaction needs at least one operation")
-	}
-	d := &draft{tables: s.tables, at: at, hook: hook}
-	for i, op := range txn.Ops {
-		d.op = i
-		if err := op.apply(d); err != nil {
-			return nil, Effect{}, located(err, i)
-		}
-	}
-	next := &State{tables: d.tables, revision: s.revision + 1}
-	next.disown()
-	return next, d.effect(), nil
+	return b.State(), effect, nil
 }
 
 // located names the operation an error came from.
@@ -157,88 +145,4 @@ func located(err error, op int) error {
 	}
 	e.Op = op
 	return e
-}
-
-func (s *State) checkPreconditions(conditions []Precondition) error {
-	var conflicts []Conflict
-	for i, c := range conditions {
-		conflict, ok := s.holds(c)
-		if !ok {
-			conflict.Precondition = i
-			conflicts = append(conflicts, conflict)
-		}
-	}
-	if conflicts == nil {
-		return nil
-	}
-	e := refuse(CodeConflict, "%d of %d preconditions did not hold: %s", len(conflicts), len(conditions), conflicts[0])
-	e.Conflicts = conflicts
-	e.Provider, e.Consumer = conflicts[0].Provider, conflicts[0].Consumer
-	return e
-}
-
-func (s *State) holds(c Precondition) (Conflict, bool) {
-	conflict := Conflict{Want: c.Value}
-	switch c.Kind {
-	case StateRevision:
-		conflict.Have = s.revision
-		return conflict, s.revision == c.Value
-	case ConsumerGeneration, ConsumerAbsent:
-		conflict.Consumer = c.Consumer.String()
-		held, ok := s.consumer(c.Consumer)
-		if c.Kind == ConsumerAbsent {
-			conflict.Structural = true
-			return conflict, !ok
-		}
-		if !ok {
-			conflict.Missing = true
-			return conflict, false
-		}
-		conflict.Have = held.generation
-		return conflict, held.generation == c.Value
-	case ProviderGeneration, ProviderAbsent, ProviderParent:
-	default: // what nobody knows does not hold
-		conflict.Structural = true
-		return conflict, false
-	}
-	p, ok := s.find(c.Provider)
-	conflict.Provider = c.Provider.String()
-	if c.Kind == ProviderAbsent {
-		conflict.Structural = true
-		return conflict, !ok
-	}
-	if !ok {
-		conflict.Missing = true
-		return conflict, false
-	}
-	conflict.Provider = p.uuid.String()
-	if c.Kind == ProviderParent {
-		conflict.Structural = true
-		if c.Parent.IsZero() {
-			return conflict, p.parent == 0
-		}
-		parent, ok := s.find(c.Parent)
-		return conflict, ok && parent.number == p.parent
-	}
-	conflict.Have = p.generation
-	return conflict, p.generation == c.Value
-}
-
-// String says the conflict in words.
-func (c Conflict) String() string {
-	subject := "the state"
-	unit := "revision"
-	switch {
-	case c.Provider != "":
-		subject, unit = "provider "+c.Provider, "generation"
-	case c.Consumer != "":
-		subject, unit = "consumer "+c.Consumer, "generation"
-	}
-	switch {
-	case c.Missing:
-		return subject + " does not exist"
-	case c.Structural:
-		return subject + " is not where it was expected"
-	}
-	return fmt.Sprintf("%s has %s %d, not %d", subject, unit, c.Have, c.Want)
 }
