@@ -75,6 +75,7 @@ func newServe() *cobra.Command {
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
 	p.add(f)
+	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")
 	f.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")

@@ -50,14 +50,17 @@ type Config struct {
 	IncompleteProject string
 	IncompleteUser    string
 	Candidates        candidates.Options
-	Version           string
-	Logger            hclog.Logger
+	// Pprof is a loopback address for Go's profiles; empty for none.
+	Pprof   string
+	Version string
+	Logger  hclog.Logger
 }
 
 // Server is a running node with its listeners.
 type Server struct {
 	node     *cluster.Node
 	http     *http.Server
+	pprof    *http.Server // nil if not asked for
 	url      string
 	listener net.Listener
 	failOnce sync.Once
@@ -71,6 +74,9 @@ func Start(c Config) (*Server, error) {
 		if err := checkListen(l.flag, l.addr, c.Insecure); err != nil {
 			return nil, err
 		}
+	}
+	if err := checkPprof(c.Pprof); err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -92,6 +98,11 @@ func Start(c Config) (*Server, error) {
 	handler, err := newHandler(s.node, c)
 	if err != nil {
 		return nil, errors.Join(err, s.node.Close(), listener.Close())
+	}
+	if c.Pprof != "" {
+		if s.pprof, err = servePprof(c.Pprof, c.Logger); err != nil {
+			return nil, errors.Join(err, s.node.Close(), listener.Close())
+		}
 	}
 	s.http = &http.Server{
 		Handler:        handler,
@@ -172,6 +183,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.node.HandOver(ctx)
 	if shut := s.http.Shutdown(ctx); shut != nil {
 		err = errors.Join(err, fmt.Errorf("requests were cut off: %w", shut), s.http.Close())
+	}
+	if s.pprof != nil {
+		err = errors.Join(err, s.pprof.Close())
 	}
 	return errors.Join(err, s.node.Close())
 }
