@@ -24,6 +24,8 @@ type Options struct {
 	Env    []string
 	// Args are further flags of every node.
 	Args []string
+	// ArgsOf, where not nil, gives a node flags of its own.
+	ArgsOf func(id string) []string
 	// Dir holds the nodes' directories, their logs and the ports in use.
 	Dir   string
 	Nodes int

@@ -52,6 +52,9 @@ func (n *Node) Start() error {
 		"serve", "--node-id", n.ID, "--data-dir", n.Dir, "--listen", n.API, "--peer-listen", n.Peer,
 		"--bootstrap-expect", strconv.Itoa(n.options.Nodes), "--join", n.join,
 	}, n.options.Args...)
+	if n.options.ArgsOf != nil {
+		args = append(args, n.options.ArgsOf(n.ID)...)
+	}
 	cmd := exec.Command(n.options.Binary, args...) //nolint:gosec // our own binary
 	cmd.Env = append(os.Environ(), n.options.Env...)
 	// The node dies with this process, however that ends, and a Ctrl-C at the

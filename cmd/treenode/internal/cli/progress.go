@@ -18,6 +18,11 @@ var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 // progress shows that something goes on, where a terminal watches. The
 // function returned ends it and takes the line away; it may be called often.
 func progress(w io.Writer, what string) (quiet func()) {
+	return progressOf(w, func() string { return what })
+}
+
+// progressOf is progress of something that changes.
+func progressOf(w io.Writer, what func() string) (quiet func()) {
 	if !terminal(w) {
 		return func() {}
 	}
@@ -35,7 +40,7 @@ func progress(w io.Writer, what string) (quiet func()) {
 	}
 }
 
-func spin(w io.Writer, what string, done <-chan struct{}) {
+func spin(w io.Writer, what func() string, done <-chan struct{}) {
 	began := time.Now()
 	next := time.NewTimer(progressAfter)
 	defer next.Stop()
@@ -47,7 +52,7 @@ func spin(w io.Writer, what string, done <-chan struct{}) {
 			}
 			return
 		case <-next.C:
-			fmt.Fprintf(w, "\r\x1b[K%c %s, %d s", spinner[i%len(spinner)], what, int(time.Since(began).Seconds()))
+			fmt.Fprintf(w, "\r\x1b[K%c %s, %d s", spinner[i%len(spinner)], what(), int(time.Since(began).Seconds()))
 			next.Reset(progressEvery)
 		}
 	}

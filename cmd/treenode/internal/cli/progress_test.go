@@ -19,7 +19,7 @@ func TestProgress(t *testing.T) {
 			var out bytes.Buffer
 			done := make(chan struct{})
 			time.AfterFunc(c.after, func() { close(done) })
-			spin(&out, "waiting", done)
+			spin(&out, func() string { return "waiting" }, done)
 			if got := strings.Contains(out.String(), "waiting, 2 s"); got != c.shown {
 				t.Errorf("after %v: %q", c.after, out.String())
 			}

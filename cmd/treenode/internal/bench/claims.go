@@ -1,0 +1,130 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+)
+
+// plenty is a total that no run uses up.
+const plenty = 1 << 30
+
+// postConsumers is how many consumers claims-post claims for in one request.
+const postConsumers = 100
+
+// hosts lays so many flat hosts out that never fill up.
+func hosts(w *world, o Options) {
+	for i := range o.Hosts {
+		w.root(fmt.Sprintf("host-%d", i), map[string]int{"VCPU": plenty, "MEMORY": plenty, "DISK": plenty})
+	}
+}
+
+var claims = workload{
+	name: "claims", about: "PUT /allocations of a new consumer and three classes, spread over the hosts", lay: hosts,
+	rows: func(w *world, o Options) []row {
+		var all []row
+		for _, n := range o.Clients {
+			all = append(all, row{name: named("claims", n), clients: n, unit: "claims", do: func(c *caller) (int, error) {
+				return 1, w.claim(c, w.providers[c.random.IntN(len(w.providers))])
+			}})
+		}
+		return all
+	},
+}
+
+// amounts is what a claim takes of a host.
+func (w *world) amounts() jsonObject {
+	return jsonObject{w.class("VCPU"): 1, w.class("MEMORY"): 1, w.class("DISK"): 1}
+}
+
+// claim claims of a provider, for a new consumer.
+func (w *world) claim(c *caller, p *provider) error {
+	return w.claimAll(c, jsonObject{p.uuid: jsonObject{"resources": w.amounts()}})
+}
+
+func (w *world) claimAll(c *caller, allocations jsonObject) error {
+	b, err := json.Marshal(claimBody(allocations, nil))
+	if err != nil {
+		return err
+	}
+	_, err = c.want(http.StatusNoContent, request{http.MethodPut, "/allocations/" + uuid.NewString(), b})
+	return err
+}
+
+var claimsPost = workload{
+	name: "claims-post", about: fmt.Sprintf("POST /allocations of %d new consumers, spread over the hosts", postConsumers), lay: hosts,
+	rows: func(w *world, _ Options) []row {
+		var all []row
+		for _, n := range []int{1, 10} {
+			all = append(all, row{name: named("claims-post", n), clients: n, unit: "consumers", do: func(c *caller) (int, error) {
+				body := jsonObject{}
+				for range postConsumers {
+					p := w.providers[c.random.IntN(len(w.providers))]
+					body[uuid.NewString()] = claimBody(jsonObject{p.uuid: jsonObject{"resources": w.amounts()}}, nil)
+				}
+				b, err := json.Marshal(body)
+				if err != nil {
+					return 0, err
+				}
+				_, err = c.want(http.StatusNoContent, request{http.MethodPost, "/allocations", b})
+				return postConsumers, err
+			}})
+		}
+		return all
+	},
+}
+
+var claimsOne = workload{
+	name: "claims-one", about: "PUT /allocations of a new consumer and three classes, all on one provider",
+	lay: func(w *world, o Options) { o.Hosts = 1; hosts(w, o) },
+	rows: func(w *world, _ Options) []row {
+		var all []row
+		for _, n := range []int{10, 64} {
+			all = append(all, row{name: named("claims-one", n), clients: n, unit: "claims", do: func(c *caller) (int, error) {
+				return 1, w.claim(c, w.providers[0])
+			}})
+		}
+		return all
+	},
+}
+
+var reads = workload{
+	name: "reads", about: "GET /resource_providers/{uuid}/inventories of hosts at random, linearizable", lay: hosts,
+	rows: func(w *world, _ Options) []row {
+		var all []row
+		for _, n := range []int{1, 256} {
+			all = append(all, row{name: named("reads", n), clients: n, unit: "reads", do: func(c *caller) (int, error) {
+				p := w.providers[c.random.IntN(len(w.providers))]
+				a, err := c.want(http.StatusOK, request{http.MethodGet, "/resource_providers/" + p.uuid + "/inventories", nil})
+				if err != nil {
+					return 0, err
+				}
+				c.bytes += int64(len(a.body))
+				return 1, w.checkInventories(a.body, p)
+			}})
+		}
+		return all
+	},
+}
+
+func (w *world) checkInventories(body []byte, p *provider) error {
+	var found struct {
+		Inventories map[string]struct {
+			Total int `json:"total"`
+		} `json:"inventories"`
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return fmt.Errorf("inventories: %w", err)
+	}
+	if len(found.Inventories) != len(p.totals) {
+		return fmt.Errorf("inventories: %d classes, want %d", len(found.Inventories), len(p.totals))
+	}
+	for class, total := range p.totals {
+		if got := found.Inventories[w.class(class)].Total; got != total {
+			return fmt.Errorf("inventories: a total of %d, want %d", got, total)
+		}
+	}
+	return nil
+}
