@@ -101,6 +101,59 @@ func BenchmarkApplyClaims(b *testing.B) {
 	})
 }
 
+// benchCommands are commands whose encoding is measured, by name.
+func benchCommands() map[string]Command {
+	claim := tree.Claim{Consumers: []tree.ConsumerClaim{{Consumer: uuid(1), Project: "project", User: "user"}}}
+	for _, class := range []string{"VCPU", "MEMORY_MB", "DISK_GB"} {
+		claim.Consumers[0].Allocations = append(claim.Consumers[0].Allocations,
+			tree.AllocationOf{Provider: tree.ByUUID(uuid(2)), Class: class, Amount: 1})
+	}
+	inventories := []tree.InventoryOf{inventory("VCPU"), inventory("MEMORY_MB")}
+	traits := []string{"HW_CPU_X86_AVX", "HW_CPU_X86_SSE"}
+	var populate tree.Populate
+	for i := range benchHosts {
+		populate.Providers = append(populate.Providers, tree.PopulateProvider{
+			UUID: uuid(i + 1), Name: fmt.Sprintf("provider-%d", i), Inventories: &inventories, Traits: &traits,
+		})
+	}
+	id := requestID(start, 1)
+	return map[string]Command{
+		"claim":    {RequestID: id, Txn: tree.Txn{Ops: []tree.Op{claim}}},
+		"populate": {RequestID: id, Txn: tree.Txn{Ops: []tree.Op{populate}}},
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	for name, command := range benchCommands() {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := command.Encode(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for name, command := range benchCommands() {
+		b.Run(name, func(b *testing.B) {
+			written, err := command.Encode()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(written)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := DecodeCommand(written); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkSnapshotWrite(b *testing.B) {
 	forSizes(b, func(b *testing.B, j *journal, providers int) {
 		size := len(snapshot(b, j.m.View()))
