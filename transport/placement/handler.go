@@ -166,6 +166,9 @@ func (c *call) serve() *failure {
 	c.version = version
 	c.w.Header().Set(versionHeader, serviceType+" "+version.String())
 	c.vary = append([]string{strings.ToLower(versionHeader)}, c.vary...)
+	if !integerLength(c.r.Header) {
+		return badRequest("content-length header must be an integer")
+	}
 	if c.r.ContentLength > 0 && c.r.Header.Get("Content-Type") == "" {
 		return badRequest("content-type header required when content-length > 0")
 	}
@@ -188,6 +191,18 @@ func (c *call) serve() *failure {
 		return fail(http.StatusForbidden, "Policy does not allow %s to be performed.", r.policy)
 	}
 	return r.serve(c)
+}
+
+// integerLength reports whether the length of the body, where it is given, is
+// a number. A server that refuses such requests itself, as net/http does, has
+// to hand them on without a body; see package bareanswer.
+func integerLength(h http.Header) bool {
+	for _, text := range h.Values("Content-Length") {
+		if _, err := strconv.ParseUint(text, 10, 63); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // path is the request's path below the prefix, which is remembered where the

@@ -1,10 +1,6 @@
 package jsontext
 
-import (
-	"bytes"
-	"encoding/json"
-	"slices"
-)
+import "slices"
 
 // Object is a JSON object whose members keep the order of their first mention.
 type Object struct {
@@ -68,43 +64,4 @@ func Plain(v any) any {
 		return list
 	}
 	return v
-}
-
-// MarshalJSON implements json.Marshaler; markup is not escaped.
-func (o *Object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, name := range o.names {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if err := write(&b, name); err != nil {
-			return nil, err
-		}
-		b.WriteByte(':')
-		if err := write(&b, o.values[name]); err != nil {
-			return nil, err
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// Marshal encodes a value on one line without escaping markup.
-func Marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	if err := write(&b, v); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-func write(b *bytes.Buffer, v any) error {
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	b.Truncate(b.Len() - 1) // the encoder's newline
-	return nil
 }

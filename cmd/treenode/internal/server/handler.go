@@ -17,9 +17,29 @@ import (
 // deployments of OpenStack know it.
 const placementPrefix = "/placement"
 
-// newHandler serves both APIs on one listener: the native one at its own
-// paths, and Placement, which owns the root, everywhere else.
-func newHandler(node *cluster.Node, c Config) (http.Handler, error) {
+// handlers are the APIs of one listener: the native one at its own paths, and
+// Placement, which owns the root, everywhere else.
+type handlers struct{ native, placement http.Handler }
+
+// ServeHTTP implements http.Handler.
+func (h *handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if api.Serves(r.URL.Path) {
+		h.native.ServeHTTP(w, r)
+		return
+	}
+	h.placement.ServeHTTP(w, r)
+}
+
+// ofBadLength refuses requests with a Content-Length that is none: Placement
+// says so itself.
+func (h *handlers) ofBadLength(r *http.Request) http.Handler {
+	if api.Serves(r.URL.Path) {
+		return nil
+	}
+	return h.placement
+}
+
+func newHandlers(node *cluster.Node, c Config) (*handlers, error) {
 	registry := prometheus.NewRegistry()
 	metrics, err := health.NewMetrics(registry, node)
 	if err != nil {
@@ -39,11 +59,5 @@ func newHandler(node *cluster.Node, c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("placement: %w", err)
 	}
 	native := api.New(node, api.Config{RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api")})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if api.Serves(r.URL.Path) {
-			native.ServeHTTP(w, r)
-			return
-		}
-		of.ServeHTTP(w, r)
-	}), nil
+	return &handlers{native, of}, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/fsm/candidates"
+	"github.com/treenode/treenode/transport/bareanswer"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -95,7 +96,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	handler, err := newHandler(s.node, c)
+	handler, err := newHandlers(s.node, c)
 	if err != nil {
 		return nil, errors.Join(err, s.node.Close(), listener.Close())
 	}
@@ -110,7 +111,7 @@ func Start(c Config) (*Server, error) {
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),
 	}
-	go s.serve()
+	go s.serve(bareanswer.Install(s.http, netutil.LimitListener(listener, connectionsMax), handler.ofBadLength))
 	go s.watch()
 	return s, nil
 }
@@ -144,8 +145,8 @@ func urlOf(addr net.Addr, advertise string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-func (s *Server) serve() {
-	err := s.http.Serve(netutil.LimitListener(s.listener, connectionsMax))
+func (s *Server) serve(l net.Listener) {
+	err := s.http.Serve(l)
 	if !errors.Is(err, http.ErrServerClosed) {
 		s.fail(fmt.Errorf("http listener: %w", err))
 	}
