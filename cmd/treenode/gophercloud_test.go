@@ -42,9 +42,6 @@ func TestGophercloud(t *testing.T) {
 		}
 		g.claims()
 		g.removes()
-		if leader(t, cluster, c) == leads {
-			t.Error("the node that was killed still leads")
-		}
 	})
 	if err := leads.Start(); err != nil {
 		t.Fatal(err)
