@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/tree"
 )
 
@@ -97,8 +98,47 @@ func TestRetriesRunOnce(t *testing.T) {
 	sameDigests(t, nodes)
 }
 
-func TestRestartFromSnapshotAndLog(t *testing.T) {
-	nodes := start(t, 3, func(c *cluster.Config) { c.TrailingLogs = 8 })
+// eachLog runs a test with every kind of log on disk.
+func eachLog(t *testing.T, test func(t *testing.T, log logstore.Engine)) {
+	t.Helper()
+	for _, log := range []logstore.Engine{logstore.EngineWAL, logstore.EngineBolt} {
+		t.Run(string(log), func(t *testing.T) { test(t, log) })
+	}
+}
+
+// A data directory keeps its kind of log, and refuses to be opened as another.
+func TestLogStaysWhatItIs(t *testing.T) {
+	eachLog(t, func(t *testing.T, log logstore.Engine) {
+		n := start(t, 1, func(c *cluster.Config) { c.RaftLog = log })[0]
+		n.propose(createRoot(t, "host"))
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		other := logstore.EngineWAL
+		if log == other {
+			other = logstore.EngineBolt
+		}
+		n.config.RaftLog = other
+		if err := n.tryOpen(); err == nil || !strings.Contains(err.Error(), "is a log of kind "+string(log)) {
+			t.Errorf("opened as %s: %v", other, err)
+		}
+		n.config.RaftLog = "paper"
+		if err := n.tryOpen(); err == nil || !strings.Contains(err.Error(), `raft-log "paper"`) {
+			t.Errorf("opened as paper: %v", err)
+		}
+		n.config.RaftLog = ""
+		n.open()
+		n.awaitReady()
+		if _, ok := n.read(cluster.Linearizable, 0).Tree.Find(tree.ByName("host")); !ok {
+			t.Error("the provider is gone")
+		}
+	})
+}
+
+func TestRestartFromSnapshotAndLog(t *testing.T) { eachLog(t, testRestartFromSnapshotAndLog) }
+
+func testRestartFromSnapshotAndLog(t *testing.T, log logstore.Engine) {
+	nodes := start(t, 3, func(c *cluster.Config) { c.TrailingLogs, c.RaftLog = 8, log })
 	for i := range 50 {
 		nodes[i%3].propose(createRoot(t, fmt.Sprintf("host%d", i)))
 		if i == 30 {
@@ -126,8 +166,10 @@ func TestRestartFromSnapshotAndLog(t *testing.T) {
 	}
 }
 
-func TestFollowerCatchesUpBySnapshot(t *testing.T) {
-	nodes := start(t, 3, func(c *cluster.Config) { c.TrailingLogs = 1 })
+func TestFollowerCatchesUpBySnapshot(t *testing.T) { eachLog(t, testFollowerCatchesUpBySnapshot) }
+
+func testFollowerCatchesUpBySnapshot(t *testing.T, log logstore.Engine) {
+	nodes := start(t, 3, func(c *cluster.Config) { c.TrailingLogs, c.RaftLog = 1, log })
 	leader := leaderOf(t, nodes)
 	away := others(nodes, leader)[0]
 	if err := away.Close(); err != nil {

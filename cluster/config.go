@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"time"
@@ -8,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/tree"
 )
 
@@ -80,6 +84,9 @@ type Config struct {
 	Logger  hclog.Logger
 	// Timing is optional; zero fields take their defaults.
 	Timing Timing
+	// RaftLog is what keeps the log on disk. Optional: what the data directory
+	// has, and EngineWAL in a new one. A log is not converted.
+	RaftLog logstore.Engine
 	// SnapshotThreshold and TrailingLogs are in entries; 0 takes a default.
 	SnapshotThreshold, TrailingLogs uint64
 	// StepHook is for tests; see tree.StepHook.
@@ -98,6 +105,8 @@ func (c *Config) check() error {
 		return fail(CodeInvalid, nil, "a peer network is needed")
 	case c.BootstrapExpect < 0 || c.BootstrapExpect > membersMax:
 		return fail(CodeInvalid, nil, "bootstrap-expect is %d; it must be from 0 to %d", c.BootstrapExpect, membersMax)
+	case c.RaftLog != "" && c.RaftLog != logstore.EngineBolt && c.RaftLog != logstore.EngineWAL:
+		return fail(CodeInvalid, nil, "raft-log %q is none of %s, %s", c.RaftLog, logstore.EngineWAL, logstore.EngineBolt)
 	case c.BootstrapExpect > 1 && len(c.Join) == 0:
 		return fail(CodeInvalid, nil, "bootstrap-expect %d needs join addresses to find the other nodes at", c.BootstrapExpect)
 	}
@@ -139,6 +148,29 @@ func (c *Config) raft(id string, notify chan<- bool) *raft.Config {
 	r.NotifyCh = notify
 	r.Logger = c.Logger.Named("raft")
 	return r
+}
+
+// logAt finds the log of the data directory, or where a new one is to be.
+func (c *Config) logAt() (string, logstore.Engine, error) {
+	engine := c.RaftLog
+	for _, kept := range []struct {
+		engine logstore.Engine
+		name   string
+	}{{logstore.EngineBolt, boltFile}, {logstore.EngineWAL, walDir}} {
+		path := c.path(kept.name)
+		switch _, err := os.Lstat(path); {
+		case err == nil && engine != "" && engine != kept.engine:
+			return "", "", fail(CodeInvalid, nil, "%s is a log of kind %s, not %s; a log is not converted: let the node join with a new data directory", path, kept.engine, engine)
+		case err == nil:
+			return path, kept.engine, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", "", fail(CodeInvalid, err, "data directory %s", c.DataDir)
+		}
+	}
+	if engine == logstore.EngineBolt {
+		return c.path(boltFile), engine, nil
+	}
+	return c.path(walDir), logstore.EngineWAL, nil
 }
 
 func (c *Config) path(name string) string { return filepath.Join(c.DataDir, name) }

@@ -77,7 +77,7 @@ func newIdentity(dir, nodeID string) (identity, error) {
 		return identity{}, fail(CodeInvalid, err, "data directory %s can't be read", dir)
 	}
 	for _, e := range entries {
-		if e.Name() == logFile || e.Name() == snapshotDir {
+		if e.Name() == boltFile || e.Name() == walDir || e.Name() == snapshotDir {
 			return identity{}, fail(CodeInvalid, nil, "data directory %s has %s but no %s: it is damaged or not a data directory",
 				dir, e.Name(), identityFile)
 		}

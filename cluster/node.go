@@ -17,7 +17,8 @@ import (
 
 // What a data directory holds beside node.json.
 const (
-	logFile     = "raft.db"
+	boltFile    = "raft.db"
+	walDir      = "raft-wal"
 	snapshotDir = "snapshots"
 )
 
@@ -99,7 +100,12 @@ func open(config Config) (_ *Node, err error) {
 		opened:  make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
 	}
 	n.readRounds.ask = n.askReadIndex
-	n.store, err = logstore.Open(config.path(logFile), logstore.Options{
+	path, engine, err := config.logAt()
+	if err != nil {
+		return nil, err
+	}
+	n.store, err = logstore.Open(path, logstore.Options{
+		Engine:       engine,
 		StallTimeout: config.Timing.Stall,
 		OnFailure:    n.stop,
 	})

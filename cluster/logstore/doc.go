@@ -1,7 +1,18 @@
 // Package logstore keeps a Raft node's log and its stable values (term and
-// vote) on disk. It wraps raft-boltdb with what a consensus log needs beside
-// storage: it notices damage, it notices a disk that hangs, and it stops
-// writing for good once a write has failed.
+// vote) on disk. It wraps raft-wal or raft-boltdb with what a consensus log
+// needs beside storage: it notices damage, it notices a disk that hangs, and it
+// stops writing for good once a write has failed.
+//
+// # Which engine
+//
+// EngineWAL appends to segment files: one write and one flush a batch, where
+// EngineBolt writes and flushes the pages of a tree in place. It is twice as
+// fast for one writer (see docs/performance.md), and deleting old entries
+// removes files instead of leaving free pages. What it lacks by itself is added
+// here: the list of segments has a checksum (walmeta.go), and entries that were
+// acknowledged are told from a batch that a power cut left unfinished
+// (waltail.go). New nodes use it. EngineBolt stays for directories that have
+// one, and passes the same tests.
 //
 // # Guarantees
 //
@@ -12,8 +23,8 @@
 //     verifies it. A mismatch, an entry at the wrong index, a hole in the log and
 //     a stable value that was written once and is gone are a *CorruptError.
 //     Nothing is repaired or cut off: the node's directory has to be set aside.
-//   - Open walks the file's structure first, so that a damaged page is a
-//     *CorruptError and not a crash inside the database library. It also
+//   - Open walks the database file's structure first, so that a damaged page is
+//     a *CorruptError and not a crash inside the database library. It also
 //     refuses a file of which one of the two meta pages is damaged: the library
 //     would silently fall back to the older one and lose the last
 //     acknowledged write, which may be a vote.
@@ -45,6 +56,10 @@
 //     for pages that are not cached.
 //   - A raft.LogCache in front of the store hands out entries that were not
 //     read back, hence not verified.
+//   - After a crash, damage to the last batch of a log of segments looks like a
+//     batch that was never finished, and a last segment that is missing like one
+//     that was never made, if its entries came after the last vote, clean stop
+//     or compaction. Both are then forgotten without an error.
 //   - CRC32C finds accidents, it is no protection from a forger. A whole file
 //     that was replaced by an older copy of itself passes every check.
 //   - A power cut while the file is being created can leave a file that Open

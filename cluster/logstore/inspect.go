@@ -37,7 +37,7 @@ type meta struct {
 // library does so only in part when it opens a file, and ends the process at
 // some of the damage that it meets; so this reads the file format itself. It
 // does not verify the values: they are verified when they are read.
-func inspect(path string) error {
+func inspect(path string, buckets bucketVisits) error {
 	// The library's shared lock keeps a writer away meanwhile. Opened for
 	// reading it looks at the meta pages only.
 	var db *bbolt.DB
@@ -54,15 +54,15 @@ func inspect(path string) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // opened for reading only
-	return inspectFile(f, path)
+	return inspectFile(f, path, buckets)
 }
 
-func inspectFile(f io.ReaderAt, path string) error {
+func inspectFile(f io.ReaderAt, path string, buckets bucketVisits) error {
 	m, err := inspectMetas(f, path)
 	if err != nil {
 		return err
 	}
-	w := &walk{f: f, path: path, meta: m, seen: map[uint64]bool{}}
+	w := &walk{f: f, path: path, meta: m, buckets: buckets, seen: map[uint64]bool{}}
 	return w.tree(m.root, w.bucket)
 }
 

@@ -19,9 +19,10 @@ const (
 	fileMode    = 0o600
 )
 
-// Open opens the store in the file at path and creates the file, mode 0600, if
-// there is none. The directory must exist. It returns an *OpenError (the cause
-// ErrLocked if the file is in use) or a *CorruptError; both name the file.
+// Open opens the store at path, and creates it if there is none: with
+// EngineBolt a file of mode 0600, with EngineWAL a directory of mode 0700. The
+// directory above must exist. It returns an *OpenError (the cause ErrLocked if
+// the store is in use) or a *CorruptError; both name the path.
 func Open(path string, opts Options) (*Store, error) {
 	opts, err := opts.check()
 	if err != nil {
@@ -30,7 +31,7 @@ func Open(path string, opts Options) (*Store, error) {
 	// The disk may hang here as well, before there is a Store to watch it.
 	watch := &watchdog{path: path, timeout: opts.StallTimeout, failure: opts.OnFailure}
 	f := watch.begin(OpOpen)
-	inner, err := openFile(path)
+	inner, err := openInner(path, opts.Engine)
 	watch.end(f)
 	if err != nil {
 		return nil, openFailure(path, err)
@@ -40,6 +41,19 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, errors.Join(err, inner.Close())
 	}
 	return s, nil
+}
+
+// openInner opens what keeps the bytes.
+func openInner(path string, engine Engine) (Inner, error) {
+	if engine == EngineWAL {
+		return openWAL(path, walSegmentBytes)
+	}
+	// Not the call itself: a nil *BoltStore would not be a nil Inner.
+	bolt, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return bolt, nil
 }
 
 func openFile(path string) (*raftboltdb.BoltStore, error) {
@@ -56,7 +70,7 @@ func openFile(path string) (*raftboltdb.BoltStore, error) {
 		}
 	}
 	if !created && info.Size() > 0 {
-		if err := inspect(path); err != nil {
+		if err := inspect(path, boltBuckets); err != nil {
 			return nil, err
 		}
 	}

@@ -52,7 +52,9 @@ func (c counted) Persist(sink raft.SnapshotSink) error {
 func (counted) Release() {}
 
 // TestRaft runs a node over the store: start, apply, compact, restart.
-func TestRaft(t *testing.T) {
+func TestRaft(t *testing.T) { eachEngine(t, testRaft) }
+
+func testRaft(t *testing.T, engine Engine) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "raft.db")
 	config := raft.DefaultConfig()
@@ -62,7 +64,7 @@ func TestRaft(t *testing.T) {
 	config.TrailingLogs = 5
 	const rounds, perRound = 3, 40
 	for round := range rounds {
-		s := mustOpen(t, path, Options{OnFailure: func(err error) { t.Error(err) }})
+		s := mustOpen(t, path, Options{Engine: engine, OnFailure: func(err error) { t.Error(err) }})
 		snapshots, err := raft.NewFileSnapshotStore(dir, 2, io.Discard)
 		if err != nil {
 			t.Fatal(err)
@@ -114,9 +116,11 @@ func TestRaft(t *testing.T) {
 
 // TestRaftRecovery: rewriting the membership of a stopped node removes the
 // whole log.
-func TestRaftRecovery(t *testing.T) {
+func TestRaftRecovery(t *testing.T) { eachEngine(t, testRaftRecovery) }
+
+func testRaftRecovery(t *testing.T, engine Engine) {
 	dir := t.TempDir()
-	s := mustOpen(t, filepath.Join(dir, "raft.db"), Options{OnFailure: func(err error) { t.Error(err) }})
+	s := mustOpen(t, filepath.Join(dir, "raft.db"), Options{Engine: engine, OnFailure: func(err error) { t.Error(err) }})
 	snapshots, err := raft.NewFileSnapshotStore(dir, 2, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -17,8 +17,21 @@ const DefaultStallTimeout = 10 * time.Second
 // DefaultScrubPerSecond is how many entries Scrub verifies in a second.
 const DefaultScrubPerSecond = 1000
 
+// Engine names what keeps the bytes below a Store.
+type Engine string
+
+// The engines.
+const (
+	// EngineBolt is raft-boltdb: one file, pages written in place.
+	EngineBolt Engine = "bolt"
+	// EngineWAL is raft-wal: a directory of segments that are only appended to.
+	EngineWAL Engine = "wal"
+)
+
 // Options are the choices of a Store. The zero value is usable.
 type Options struct {
+	// Engine is the engine of a store that is opened. Empty means EngineBolt.
+	Engine Engine
 	// StallTimeout is how long a call may be in flight. 0 means
 	// DefaultStallTimeout.
 	StallTimeout time.Duration
@@ -35,6 +48,8 @@ type Options struct {
 
 func (o Options) check() (Options, error) {
 	switch {
+	case o.Engine != "" && o.Engine != EngineBolt && o.Engine != EngineWAL:
+		return o, fmt.Errorf("Engine %q is none of %s, %s", o.Engine, EngineBolt, EngineWAL)
 	case o.StallTimeout < 0:
 		return o, fmt.Errorf("StallTimeout is negative: %v", o.StallTimeout)
 	case o.ScrubPerSecond < 0:

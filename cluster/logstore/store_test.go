@@ -67,6 +67,14 @@ func run(first uint64, n int) []*raft.Log {
 	return logs
 }
 
+// eachEngine runs a test of what every engine has to do.
+func eachEngine(t *testing.T, test func(t *testing.T, engine Engine)) {
+	t.Helper()
+	for _, engine := range []Engine{EngineBolt, EngineWAL} {
+		t.Run(string(engine), func(t *testing.T) { test(t, engine) })
+	}
+}
+
 func dbPath(t *testing.T) string { return filepath.Join(t.TempDir(), "raft.db") }
 
 func wantRange(t *testing.T, s *Store, first, last uint64) {
@@ -103,9 +111,11 @@ func sampleLogs() []*raft.Log {
 	}
 }
 
-func TestRoundTripAndReopen(t *testing.T) {
+func TestRoundTripAndReopen(t *testing.T) { eachEngine(t, testRoundTripAndReopen) }
+
+func testRoundTripAndReopen(t *testing.T, engine Engine) {
 	path := dbPath(t)
-	s := mustOpen(t, path, Options{})
+	s := mustOpen(t, path, Options{Engine: engine})
 	wantRange(t, s, 0, 0)
 	logs := sampleLogs()
 	mustStore(t, s, logs[:3]...)
@@ -157,15 +167,17 @@ func TestRoundTripAndReopen(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustClose(t, s)
-		s = mustOpen(t, path, Options{})
+		s = mustOpen(t, path, Options{Engine: engine})
 	}
 	if !s.IsMonotonic() || s.Path() != path || s.Err() != nil {
 		t.Fatal(s.IsMonotonic(), s.Path(), s.Err())
 	}
 }
 
-func TestCallerKeepsItsEntries(t *testing.T) {
-	s := mustOpen(t, dbPath(t), Options{})
+func TestCallerKeepsItsEntries(t *testing.T) { eachEngine(t, testCallerKeepsItsEntries) }
+
+func testCallerKeepsItsEntries(t *testing.T, engine Engine) {
+	s := mustOpen(t, dbPath(t), Options{Engine: engine})
 	want := sampleLogs()[5]
 	given := sampleLogs()[5]
 	mustStore(t, s, given)
@@ -182,8 +194,10 @@ func TestCallerKeepsItsEntries(t *testing.T) {
 	}
 }
 
-func TestOrder(t *testing.T) {
-	s := mustOpen(t, dbPath(t), Options{OnFailure: func(err error) { t.Error(err) }})
+func TestOrder(t *testing.T) { eachEngine(t, testOrder) }
+
+func testOrder(t *testing.T, engine Engine) {
+	s := mustOpen(t, dbPath(t), Options{Engine: engine, OnFailure: func(err error) { t.Error(err) }})
 	mustStore(t, s) // nothing to do
 	mustStore(t, s, run(5, 10)...)
 	refused := map[string]func() error{
@@ -210,7 +224,9 @@ func TestOrder(t *testing.T) {
 	mustStore(t, s, run(15, 1)...)
 }
 
-func TestDeleteRange(t *testing.T) {
+func TestDeleteRange(t *testing.T) { eachEngine(t, testDeleteRange) }
+
+func testDeleteRange(t *testing.T, engine Engine) {
 	// Large enough for many pages, because deleting across pages is where
 	// a cursor may leave some behind.
 	const n = 5000
@@ -220,7 +236,7 @@ func TestDeleteRange(t *testing.T) {
 		{1, 4000, 4001, n}, {0, 1, 2, n}, {4000, n, 1, 3999}, {n, n + 9, 1, n - 1}, {1, n, 0, 0}, {0, 1 << 62, 0, 0},
 	} {
 		path := dbPath(t)
-		s := mustOpen(t, path, Options{})
+		s := mustOpen(t, path, Options{Engine: engine})
 		mustStore(t, s, run(1, n)...)
 		if err := s.DeleteRange(c.lo, c.hi); err != nil {
 			t.Fatal(err)
@@ -236,14 +252,16 @@ func TestDeleteRange(t *testing.T) {
 		next := c.last + 1
 		mustStore(t, s, run(next, 2)...)
 		mustClose(t, s)
-		s = mustOpen(t, path, Options{})
+		s = mustOpen(t, path, Options{Engine: engine})
 		wantRange(t, s, max(c.first, 1), next+1)
 		mustClose(t, s)
 	}
 }
 
-func TestStableKeys(t *testing.T) {
-	s := mustOpen(t, dbPath(t), Options{OnFailure: func(err error) { t.Error(err) }})
+func TestStableKeys(t *testing.T) { eachEngine(t, testStableKeys) }
+
+func testStableKeys(t *testing.T, engine Engine) {
+	s := mustOpen(t, dbPath(t), Options{Engine: engine, OnFailure: func(err error) { t.Error(err) }})
 	var refused *KeyError
 	for _, key := range []string{"", string(headerKey), string(make([]byte, stableKeyLenMax+1))} {
 		if err := s.Set([]byte(key), nil); !errors.As(err, &refused) {
@@ -266,8 +284,10 @@ func TestStableKeys(t *testing.T) {
 	}
 }
 
-func TestClosed(t *testing.T) {
-	s := mustOpen(t, dbPath(t), Options{OnFailure: func(err error) { t.Error(err) }})
+func TestClosed(t *testing.T) { eachEngine(t, testClosed) }
+
+func testClosed(t *testing.T, engine Engine) {
+	s := mustOpen(t, dbPath(t), Options{Engine: engine, OnFailure: func(err error) { t.Error(err) }})
 	mustStore(t, s, run(1, 1)...)
 	mustClose(t, s)
 	mustClose(t, s)
@@ -288,8 +308,10 @@ func TestClosed(t *testing.T) {
 
 // TestConcurrentReadersSeeNoHoles compacts, truncates and appends under
 // readers: none of them may take an entry in motion for a missing one.
-func TestConcurrentReadersSeeNoHoles(t *testing.T) {
-	s := mustOpen(t, dbPath(t), Options{OnFailure: func(err error) { t.Error(err) }})
+func TestConcurrentReadersSeeNoHoles(t *testing.T) { eachEngine(t, testConcurrentReadersSeeNoHoles) }
+
+func testConcurrentReadersSeeNoHoles(t *testing.T, engine Engine) {
+	s := mustOpen(t, dbPath(t), Options{Engine: engine, OnFailure: func(err error) { t.Error(err) }})
 	mustStore(t, s, run(1, 50)...)
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
@@ -335,10 +357,12 @@ func TestConcurrentReadersSeeNoHoles(t *testing.T) {
 	readers.Wait()
 }
 
-func TestObserve(t *testing.T) {
+func TestObserve(t *testing.T) { eachEngine(t, testObserve) }
+
+func testObserve(t *testing.T, engine Engine) {
 	var mu sync.Mutex
 	seen := map[Op]int{}
-	s := mustOpen(t, dbPath(t), Options{Observe: func(op Op, d time.Duration) {
+	s := mustOpen(t, dbPath(t), Options{Engine: engine, Observe: func(op Op, d time.Duration) {
 		if d < 0 {
 			t.Errorf("%s took %v", op, d)
 		}
@@ -371,7 +395,7 @@ func TestObserve(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	path := dbPath(t)
-	for _, opts := range []Options{{StallTimeout: -1}, {ScrubPerSecond: -1}} {
+	for _, opts := range []Options{{StallTimeout: -1}, {ScrubPerSecond: -1}, {Engine: "paper"}} {
 		var open *OpenError
 		if _, err := Open(path, opts); !errors.As(err, &open) || open.Path != path {
 			t.Errorf("%+v: %v", opts, err)

@@ -30,9 +30,17 @@ type walk struct {
 	f    io.ReaderAt
 	path string
 	meta meta
-	seen map[uint64]bool
-	last uint64 // the last index of the log met so far
+	// buckets are those that the file has, and what is checked of each element.
+	buckets bucketVisits
+	seen    map[uint64]bool
+	last    uint64 // the last index of the log met so far
 }
+
+// bucketVisits maps the names of a file's buckets to what looks at an element.
+type bucketVisits map[string]func(*walk, element) error
+
+// boltBuckets are the buckets of raft-boltdb.
+var boltBuckets = bucketVisits{bucketNameLogs: (*walk).logEntry, bucketNameStable: (*walk).stableValue}
 
 // element is one element of a leaf. Its value is at an offset of the file.
 type element struct {
@@ -219,17 +227,14 @@ func (w *walk) ordered(p page, keys [][]byte, lo, hi []byte) error {
 // bucket visits a bucket, given its element of the root tree.
 func (w *walk) bucket(e element) error {
 	name := string(e.key)
-	var visit func(element) error
+	of, known := w.buckets[name]
 	switch {
 	case !e.bucket:
 		return &CorruptError{Path: w.path, Reason: fmt.Sprintf("%q is no bucket", name)}
-	case name == bucketNameLogs:
-		visit = w.logEntry
-	case name == bucketNameStable:
-		visit = w.stableValue
-	default:
+	case !known:
 		return &CorruptError{Path: w.path, Reason: fmt.Sprintf("there is a bucket %q", name)}
 	}
+	visit := func(e element) error { return of(w, e) }
 	var b [bucketLen + pageHeaderLen]byte
 	header := b[:min(uint64(len(b)), e.size)]
 	if err := readAt(w.f, header, e.at); err != nil || len(header) < bucketLen {

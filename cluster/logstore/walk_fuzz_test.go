@@ -23,7 +23,7 @@ func FuzzInspect(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := inspectFile(bytes.NewReader(good), path); err != nil {
+	if err := inspectFile(bytes.NewReader(good), path, boltBuckets); err != nil {
 		f.Fatal(err)
 	}
 	pageSize := os.Getpagesize()
@@ -37,7 +37,7 @@ func FuzzInspect(f *testing.F) {
 		offset := 2*pageSize + int(at)%(len(good)-2*pageSize)
 		bad := bytes.Clone(good)
 		copy(bad[offset:], with)
-		if err := inspectFile(bytes.NewReader(bad), path); err != nil && !errors.As(err, new(*CorruptError)) {
+		if err := inspectFile(bytes.NewReader(bad), path, boltBuckets); err != nil && !errors.As(err, new(*CorruptError)) {
 			t.Errorf("%T: %v", err, err)
 		}
 	})

@@ -72,6 +72,7 @@ func newServe() *cobra.Command {
 	f.IntVar(&c.BootstrapExpect, "bootstrap-expect", 0, "number of new nodes that form a cluster together")
 	f.StringSliceVar(&c.Join, "join", nil, "host:port of other nodes' peer ports, comma-separated; this node's own may be among them")
 	f.BoolVar(&c.NonVoter, "nonvoter", false, "keep a copy and serve reads, but never vote")
+	f.StringVar(&c.RaftLog, "raft-log", "", "what keeps the log on disk: wal or bolt (default: what the data directory has; wal in a new one)")
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
 	p.add(f)

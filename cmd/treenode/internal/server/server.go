@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/transport/bareanswer"
 	"github.com/treenode/treenode/transport/raftnet"
@@ -41,6 +42,8 @@ type Config struct {
 	NonVoter        bool
 	Insecure        bool
 	RequestTimeout  time.Duration
+	// RaftLog is what keeps the log on disk; see cluster.Config.
+	RaftLog string
 	// PolicyMode and PolicyFile, the content of a file or nil, say who may use
 	// the Placement API; see placement.NewPolicy.
 	PolicyMode  string
@@ -90,7 +93,7 @@ func Start(c Config) (*Server, error) {
 	}
 	s.node, err = cluster.Open(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, Network: network, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
-		NonVoter: c.NonVoter, APIURL: s.url, Version: c.Version, Logger: c.Logger,
+		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
 		Timing: cluster.Timing{Request: c.RequestTimeout},
 	})
 	if err != nil {
