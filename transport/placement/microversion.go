@@ -81,13 +81,13 @@ func parseVersion(text string) (major, minor int, err error) {
 	return major, minor, err
 }
 
-var integer = regexp.MustCompile(`^[+-]?[0-9]+(?:_[0-9]+)*$`)
+var versionNumber = regexp.MustCompile(`^[+-]?[0-9]+(?:_[0-9]+)*$`)
 
 // parseInt reads an integer with a sign and underscores between its digits, as
 // clients may write it. One that is too large is still one.
 func parseInt(text string) (int, error) {
 	trimmed := strings.TrimSpace(text)
-	if !integer.MatchString(trimmed) {
+	if !versionNumber.MatchString(trimmed) {
 		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", schema.Quoted(text))
 	}
 	n, _ := strconv.ParseInt(strings.ReplaceAll(trimmed, "_", ""), 10, 32) // out of range: the nearest end
