@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,6 +44,9 @@ func TestPolicyModes(t *testing.T) {
 		{PolicySecure, "ours: 'role:reader'\n" + list + ": 'rule:ours or (rule:admin_api and !)'", list, reader, "", true},
 		{PolicySecure, "ours: 'rule:ours'\n" + list + ": 'rule:ours'", list, admin, "", false},
 		{PolicySecure, list + ": 'rule:undefined'", list, admin, "", false},
+		{PolicySecure, "default: '@'\n" + list + ": 'rule:undefined'", list, nobody, "", true},
+		{PolicySecure, "placement:nope: '!'\nadmin_api: 'role:reader'\n" + list + ": 'rule:admin_api'", list, reader, "", true},
+		{PolicySecure, ruleUsages + ": 'user_id:%(user_id)s'", ruleUsages, admin, "p", false},
 	} {
 		p, err := NewPolicy(c.mode, []byte(c.file))
 		if err != nil {
@@ -56,12 +60,16 @@ func TestPolicyModes(t *testing.T) {
 }
 
 func TestPolicyRefusesWhatItCannotRead(t *testing.T) {
+	const list = "placement:resource_providers:list"
 	for _, c := range []struct {
 		mode       PolicyMode
 		file, part string
 	}{
 		{"strict", "", `"strict"`},
-		{PolicySecure, "placement:nope: '@'", "placement:nope"},
+		{PolicySecure, list + ":", `"@" allows everyone`},
+		{PolicySecure, list + ": 7", "neither"},
+		{PolicySecure, list + ": [[7]]", "7 is no check"},
+		{PolicySecure, "ours: 'http://h/check'", "not supported"},
 		{PolicySecure, "ours: 'role:a and'", "ours"},
 		{PolicySecure, "ours: '(role:a'", "parenthesis"},
 		{PolicySecure, "ours: 'role:a role:b'", "not expected"},
@@ -70,6 +78,96 @@ func TestPolicyRefusesWhatItCannotRead(t *testing.T) {
 	} {
 		if _, err := NewPolicy(c.mode, []byte(c.file)); err == nil || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%s %q: %v, want something with %q", c.mode, c.file, err, c.part)
+		}
+	}
+}
+
+func TestPolicyTellsUnknownRules(t *testing.T) {
+	p, err := NewPolicy(PolicySecure, []byte("placement:b: '@'\nplacement:a: '!'\nours: '@'\nplacement:usages: '@'"))
+	if err != nil || !slices.Equal(p.Unknown(), []string{"placement:a", "placement:b"}) {
+		t.Errorf("%v %v", p.Unknown(), err)
+	}
+}
+
+// What the real service decides about seven callers: 1 where it allows.
+func TestPolicyLanguage(t *testing.T) {
+	callers := []Identity{
+		{User: "admin", Project: "admin", Roles: []string{"admin"}},
+		{User: "u", Project: "p"},
+		{User: "u", Project: "p", Roles: []string{"reader"}},
+		{User: "u", Project: "p", Roles: []string{"Reader", "foo"}},
+		{User: "u", Project: "p", Roles: []string{"admin"}},
+		{User: "p", Project: "p"},
+		{User: "nobody", Project: "q", Roles: []string{"service"}},
+	}
+	const list = "placement:resource_providers:list"
+	for _, c := range []struct{ rule, want string }{
+		{`""`, "1111111"},
+		{`'project_id:%(project_id)s'`, "1111111"},
+		{`'user_id:%(user_id)s'`, "1111111"},
+		{`'is_admin:True'`, "0000000"},
+		{`'is_admin:False'`, "0000000"},
+		{`'role:ADMIN'`, "1000100"},
+		{`'role:Reader and not role:admin'`, "0011000"},
+		{`'not role:admin'`, "0111011"},
+		{`'(role:reader or role:foo) and user_id:u'`, "0011000"},
+		{`'rule:default_x'`, "0011000"},
+		{`'rule:missing'`, "0000000"},
+		{`'None:%(nope)s'`, "0000000"},
+		{`'"u":%(user_id)s'`, "0111100"},
+		{`"'u':%(user_id)s"`, "0111100"},
+		{`'True:%(x)s'`, "0000000"},
+		{`'project_id:p'`, "0111110"},
+		{`'project_id:%(nope)s'`, "0000000"},
+		{`'tenant:%(project_id)s'`, "0000000"},
+		{`'tenant_id:p'`, "0000000"},
+		{`'system_scope:all'`, "0000000"},
+		{`'system:all'`, "0000000"},
+		{`'@'`, "1111111"},
+		{`'!'`, "0000000"},
+		{`'roles:reader'`, "0010000"},
+		{`'user:u'`, "0000000"},
+		{`'not (role:a or role:reader)'`, "1100111"},
+		{`'ROLE:reader'`, "0000000"},
+		{`'role:reader AND user_id:u'`, "0011000"},
+		{`'role:reader or role:a and role:b'`, "0011000"},
+		{`'role:%(user_id)s'`, "1000000"},
+		{`'user_id:%(project_id)s'`, "1000010"},
+		{`'project_domain_id:default'`, "0000000"},
+		{`'u:%(user_id)s'`, "0000000"},
+		{`'not not role:reader'`, "0011000"},
+		{`'domain_id:None'`, "1111111"},
+		{`'((role:reader))'`, "0011000"},
+		{`'( role:reader )'`, "0011000"},
+		{`'not role:reader and role:a'`, "0000000"},
+		{`'1:1'`, "1111111"},
+		{`"'a':a"`, "1111111"},
+		{`'not rule:missing'`, "1111111"},
+		{`'@ and !'`, "0000000"},
+		{`'True:True'`, "1111111"},
+		{`'user_name:u'`, "0000000"},
+		{`'None:None'`, "1111111"},
+		{`'user_id:%(user_id)s and !'`, "0000000"},
+		{`'project_id:%(project_id)s and @'`, "1111111"},
+		{`[]`, "1111111"},
+		{`[[]]`, "0000000"},
+		{`[["role:reader"]]`, "0011000"},
+		{`[["role:a", "role:reader"], ["user_id:u"]]`, "0111100"},
+		{`["role:reader"]`, "0011000"},
+		{`[["role:a", "role:reader"]]`, "0000000"},
+		{`[["rule:missing"], ["role:reader"]]`, "0011000"},
+	} {
+		p, err := NewPolicy(PolicyLegacy, []byte("default_x: 'role:reader'\n"+list+": "+c.rule))
+		if err != nil {
+			t.Errorf("%s: %v", c.rule, err)
+			continue
+		}
+		got := ""
+		for _, id := range callers {
+			got += map[bool]string{true: "1", false: "0"}[p.allows(list, id, "")]
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.rule, got, c.want)
 		}
 	}
 }

@@ -3,11 +3,14 @@ package placement
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// target is what a rule may compare the caller with.
-type target struct{ project string }
+// target is what a rule may compare the caller with: the project and the user
+// that an action is about, by the names project_id and user_id.
+type target map[string]string
 
 // check is one expression of the policy language.
 type check interface {
@@ -19,11 +22,16 @@ type (
 	anyOf    []check
 	allOf    []check
 	negation struct{ check }
-	role     string
+	role     template
 	rule     string
-	// attribute compares an attribute of the caller with a value, which may be
-	// %(project_id)s, the target's.
-	attribute struct{ name, value string }
+	// comparison is of an attribute of the caller, or of a literal, with a text.
+	comparison struct {
+		attribute string
+		literal   bool
+		with      template
+	}
+	// template is a text in which %(name)s stands for a value of the target.
+	template string
 )
 
 // ruleDepthMax bounds rules that name rules.
@@ -53,33 +61,102 @@ func (c negation) allows(p *Policy, id Identity, t target, depth int) bool {
 	return !c.check.allows(p, id, t, depth)
 }
 
-func (c role) allows(_ *Policy, id Identity, _ target, _ int) bool { return id.HasRole(string(c)) }
+func (c role) allows(_ *Policy, id Identity, t target, _ int) bool {
+	name, ok := template(c).fill(t)
+	return ok && id.HasRole(name)
+}
 
-// A rule that nobody defined allows nothing, nor does one that leads to itself.
+// A rule that nobody defined is the one named default, where there is one, and
+// else allows nothing, nor does one that leads to itself.
 func (c rule) allows(p *Policy, id Identity, t target, depth int) bool {
 	named, ok := p.rules[string(c)]
+	if !ok {
+		named, ok = p.rules["default"]
+	}
 	return ok && depth < ruleDepthMax && named.allows(p, id, t, depth+1)
 }
 
-func (c attribute) allows(_ *Policy, id Identity, t target, _ int) bool {
-	value := c.value
-	if value == "%(project_id)s" {
-		value = t.project
+func (c comparison) allows(_ *Policy, id Identity, t target, _ int) bool {
+	with, ok := c.with.fill(t)
+	if !ok {
+		return false
 	}
-	switch c.name {
-	case "project_id", "tenant_id", "tenant":
-		return id.Project != "" && id.Project == value
+	if c.literal {
+		return c.attribute == with
+	}
+	orNone := func(text string) string {
+		if text == "" {
+			return "None"
+		}
+		return text
+	}
+	switch c.attribute {
+	case "project_id":
+		return orNone(id.Project) == with
 	case "user_id":
-		return id.User == value
+		return orNone(id.User) == with
+	case "roles":
+		return slices.Contains(id.Roles, with)
 	case "system_scope":
-		return id.System && value == "all"
-	case "is_admin":
-		return strings.EqualFold(value, fmt.Sprint(id.HasRole("admin")))
+		return id.System && with == "all" || !id.System && with == "None"
+	case "domain_id", "user_domain_id", "project_domain_id":
+		return with == "None" // nobody is known to have one
 	}
 	return false
 }
 
-var policyToken = regexp.MustCompile(`\s*(\(|\)|%\([a-z_.]+\)s|(?:[^\s()%]|%\([a-z_.]+\)s)+)`)
+var placeholder = regexp.MustCompile(`%\(([^)]*)\)s`)
+
+// fill puts in the target's values; it fails where there is no such value.
+func (text template) fill(t target) (string, bool) {
+	known := true
+	filled := placeholder.ReplaceAllStringFunc(string(text), func(name string) string {
+		value, ok := t[placeholder.FindStringSubmatch(name)[1]]
+		known = known && ok
+		return value
+	})
+	return filled, known
+}
+
+// readCheck reads a rule as YAML has it: an expression, or a list (any of) of
+// expressions or lists (all of) of checks, the language's older form. The empty
+// list allows everyone, as the empty text does.
+func readCheck(value any) (check, error) {
+	switch value := value.(type) {
+	case string:
+		return parseCheck(value)
+	case []any:
+		if len(value) == 0 {
+			return constant(true), nil
+		}
+		list := anyOf{}
+		for _, entry := range value {
+			checks, ok := entry.([]any)
+			if !ok {
+				checks = []any{entry}
+			}
+			all := allOf{}
+			for _, one := range checks {
+				text, ok := one.(string)
+				if !ok {
+					return nil, fmt.Errorf("%v is no check", one)
+				}
+				c, err := parseCheck(text)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, c)
+			}
+			if len(all) > 0 {
+				list = append(list, all)
+			}
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("%v is neither a text nor a list; \"@\" allows everyone and \"!\" no one", value)
+}
+
+var policyToken = regexp.MustCompile(`\s*(\(|\)|(?:[^\s()%]|%\([^\s()]+\)s)+)`)
 
 // parseCheck reads an expression: @, !, kind:value, not, and, or, parentheses.
 // The empty text allows everyone.
@@ -184,6 +261,23 @@ func (p *checkParser) one() (check, error) {
 		return role(value), nil
 	case kind == "rule":
 		return rule(value), nil
+	case kind == "http" || kind == "https":
+		return nil, fmt.Errorf("%q: checks by another server are not supported", word)
 	}
-	return attribute{kind, value}, nil
+	if literal, ok := literalText(kind); ok {
+		return comparison{literal, true, template(value)}, nil
+	}
+	return comparison{kind, false, template(value)}, nil
+}
+
+// literalText is the text of a literal on the left of a comparison: a quoted
+// text, a number, True, False or None.
+func literalText(word string) (string, bool) {
+	if n := len(word); n >= 2 && (word[0] == '\'' || word[0] == '"') && word[n-1] == word[0] {
+		return word[1 : n-1], true
+	}
+	if _, err := strconv.ParseInt(word, 10, 64); err == nil {
+		return word, true
+	}
+	return word, word == "True" || word == "False" || word == "None"
 }

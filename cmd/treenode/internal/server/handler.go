@@ -50,6 +50,9 @@ func newHandlers(node *cluster.Node, c Config) (*handlers, error) {
 	if err != nil {
 		return nil, err
 	}
+	if unknown := policy.Unknown(); len(unknown) > 0 {
+		c.Logger.Warn("the policy file has rules that nothing asks for", "rules", unknown)
+	}
 	of, err := placement.New(node, placement.Config{
 		RequestTimeout: c.RequestTimeout, Policy: policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
 		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
