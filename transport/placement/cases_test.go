@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,4 +100,19 @@ func TestCases(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestCasesBehind plays every file to a node that is some commands behind the
+// cluster: no answer comes from what it has.
+func TestCasesBehind(t *testing.T) {
+	for _, behind := range []int{1, 3, 1000} {
+		t.Run(strconv.Itoa(behind), func(t *testing.T) {
+			eachCaseFile(t, func(t *testing.T, path string) {
+				node := placementtest.NewNode()
+				node.Behind = behind
+				url := serve(t, node, Config{Policy: legacy(t)})
+				play(t, path, func(int, int) string { return url })
+			})
+		})
+	}
 }

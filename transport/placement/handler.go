@@ -13,8 +13,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/treenode/treenode/cluster"
-	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/health"
@@ -108,6 +106,8 @@ type call struct {
 	vary      []string
 	status    int // of the answer, once it has begun
 	begun     bool
+	text      []byte // the request's body, once it was read
+	attempt   attempt
 }
 
 // ServeHTTP implements http.Handler. No panic of a handler gets past it.
@@ -190,7 +190,7 @@ func (c *call) serve() *failure {
 	case r.policy != "" && !c.config.Policy.allows(r.policy, c.identity, c.r.URL.Query().Get("project_id")):
 		return fail(http.StatusForbidden, "Policy does not allow %s to be performed.", r.policy)
 	}
-	return r.serve(c)
+	return c.run(r)
 }
 
 // integerLength reports whether the length of the body, where it is given, is
@@ -224,10 +224,13 @@ func (c *call) mediaTypes(r *route) *failure {
 		media, _, _ := strings.Cut(given, ";")
 		if media = strings.TrimSpace(media); !strings.EqualFold(media, mediaJSON) {
 			if given == "" {
+				given = "None"
+			}
+			if media == "" {
 				media = "None"
 			}
 			f := fail(http.StatusUnsupportedMediaType, "The media type %s is not supported, use application/json", media)
-			f.about = media
+			f.about = given
 			return f
 		}
 	}
@@ -239,15 +242,18 @@ func (c *call) mediaTypes(r *route) *failure {
 
 // body reads the request's body and compares it with a schema.
 func (c *call) body(s *schema.Schema) (*jsontext.Object, *failure) {
-	text, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, bodyBytesMax))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, fail(http.StatusRequestEntityTooLarge, "A body has at most %d bytes.", large.Limit)
-	case err != nil:
-		return nil, badRequest("The body broke off: %v", err)
+	if c.text == nil {
+		var err error
+		c.text, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, bodyBytesMax))
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			return nil, fail(http.StatusRequestEntityTooLarge, "A body has at most %d bytes.", large.Limit)
+		case err != nil:
+			return nil, badRequest("The body broke off: %v", err)
+		}
 	}
-	value, err := jsontext.Parse(text)
+	value, err := jsontext.Parse(c.text)
 	if err != nil {
 		return nil, badRequest("Malformed JSON: %v", err)
 	}
@@ -261,30 +267,10 @@ func (c *call) body(s *schema.Schema) (*jsontext.Object, *failure) {
 	return object, nil
 }
 
-// view is the state as of now.
-func (c *call) view() (*tree.State, *failure) {
-	v, err := c.node.Read(c.r.Context(), cluster.Linearizable, 0)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return v.Tree, nil
-}
-
-// propose executes a transaction as one command. The request id is made once
-// for the request, so that it happens once however often it is sent on.
-func (c *call) propose(txn tree.Txn) (fsm.Result, *failure) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fsm.Result{}, fail(http.StatusInternalServerError, "no request id: %v", err)
-	}
-	result, err := c.node.Propose(c.r.Context(), fsm.Command{RequestID: tree.UUID(id), Txn: txn})
-	if err != nil {
-		return fsm.Result{}, unavailable(err)
-	}
-	return result, nil
-}
-
 func (c *call) send(status int, media string, body []byte) {
+	if c.attempt == early {
+		return // no answer yet
+	}
 	h := c.w.Header()
 	if media != "" {
 		h.Set("Content-Type", media)

@@ -2,7 +2,6 @@ package placement
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -20,12 +19,16 @@ type route struct {
 	mediaFirst bool
 	// lateMethod: below since the method is unknown, not the route.
 	lateMethod bool
-	serve      func(*call) *failure
+	// rechecked: it writes at most once, and what it checked before is checked
+	// again when that is applied; see call.run.
+	rechecked bool
+	serve     func(*call) *failure
 }
 
 func always(microversion) bool { return true }
 
-// routes is filled by init: the handlers refer to the table through policies.
+// routes is filled by init: in the order in which 405 lists the methods of a
+// path, which clients compare. The handlers refer to the table through policies.
 var routes []route
 
 func init() {
@@ -53,19 +56,19 @@ func init() {
 		{method: get, path: "/resource_providers", policy: rp + "list", json: true, serve: listProviders},
 		{method: post, path: "/resource_providers", policy: rp + "create", body: always, serve: createProvider},
 		{method: get, path: one, policy: rp + "show", json: true, serve: showProvider},
-		{method: put, path: one, policy: rp + "update", body: always, serve: updateProvider},
 		{method: del, path: one, policy: rp + "delete", serve: deleteProvider},
+		{method: put, path: one, policy: rp + "update", body: always, serve: updateProvider},
 
 		{method: get, path: one + "/inventories", policy: rp + "inventories:list", json: true, serve: listInventories},
-		{method: post, path: one + "/inventories", policy: rp + "inventories:create", body: always, serve: createInventory},
-		{method: put, path: one + "/inventories", policy: rp + "inventories:update", body: always, serve: setInventories},
+		{method: post, path: one + "/inventories", policy: rp + "inventories:create", body: always, rechecked: true, serve: createInventory},
+		{method: put, path: one + "/inventories", policy: rp + "inventories:update", body: always, rechecked: true, serve: setInventories},
 		{
 			method: del, path: one + "/inventories", since: 5, lateMethod: true,
-			policy: rp + "inventories:delete", serve: deleteInventories,
+			policy: rp + "inventories:delete", rechecked: true, serve: deleteInventories,
 		},
 		{method: get, path: one + "/inventories/{class}", policy: rp + "inventories:show", json: true, serve: showInventory},
-		{method: put, path: one + "/inventories/{class}", policy: rp + "inventories:update", body: always, serve: updateInventory},
-		{method: del, path: one + "/inventories/{class}", policy: rp + "inventories:delete", serve: deleteInventory},
+		{method: put, path: one + "/inventories/{class}", policy: rp + "inventories:update", body: always, rechecked: true, serve: updateInventory},
+		{method: del, path: one + "/inventories/{class}", policy: rp + "inventories:delete", rechecked: true, serve: deleteInventory},
 
 		{method: get, path: one + "/usages", policy: rp + "usages", json: true, serve: providerUsages},
 		{
@@ -74,22 +77,22 @@ func init() {
 		},
 		{
 			method: put, path: one + "/aggregates", since: 1, mediaFirst: true,
-			policy: rp + "aggregates:update", body: always, serve: setAggregates,
+			policy: rp + "aggregates:update", body: always, rechecked: true, serve: setAggregates,
 		},
 		{method: get, path: one + "/allocations", policy: rp + "allocations:list", json: true, serve: providerAllocations},
 		{method: get, path: one + "/traits", since: 6, policy: rp + "traits:list", json: true, serve: listProviderTraits},
-		{method: put, path: one + "/traits", since: 6, policy: rp + "traits:update", body: always, serve: setProviderTraits},
-		{method: del, path: one + "/traits", since: 6, policy: rp + "traits:delete", serve: deleteProviderTraits},
+		{method: put, path: one + "/traits", since: 6, policy: rp + "traits:update", body: always, rechecked: true, serve: setProviderTraits},
+		{method: del, path: one + "/traits", since: 6, policy: rp + "traits:delete", rechecked: true, serve: deleteProviderTraits},
 
 		{method: get, path: "/traits", since: 6, policy: p + "traits:list", json: true, serve: listTraits},
 		{method: get, path: "/traits/{name}", since: 6, policy: p + "traits:show", serve: showTrait},
 		{method: put, path: "/traits/{name}", since: 6, policy: p + "traits:update", serve: putTrait},
 		{method: del, path: "/traits/{name}", since: 6, policy: p + "traits:delete", serve: deleteTrait},
 
-		{method: post, path: "/allocations", since: 13, policy: p + "allocations:manage", body: always, serve: postAllocations},
+		{method: post, path: "/allocations", since: 13, policy: p + "allocations:manage", body: always, rechecked: true, serve: postAllocations},
 		{method: get, path: "/allocations/{consumer}", policy: p + "allocations:list", json: true, serve: showAllocations},
-		{method: put, path: "/allocations/{consumer}", policy: p + "allocations:update", body: always, serve: putAllocations},
-		{method: del, path: "/allocations/{consumer}", policy: p + "allocations:delete", serve: deleteAllocations},
+		{method: put, path: "/allocations/{consumer}", policy: p + "allocations:update", body: always, rechecked: true, serve: putAllocations},
+		{method: del, path: "/allocations/{consumer}", policy: p + "allocations:delete", rechecked: true, serve: deleteAllocations},
 
 		{method: get, path: "/allocation_candidates", since: 10, policy: p + "allocation_candidates:list", json: true, serve: listCandidates},
 		{method: get, path: "/usages", since: 9, policy: ruleUsages, json: true, serve: totalUsages},
@@ -115,7 +118,6 @@ func find(method, path string) (*route, map[string]string, *failure) {
 	if methods == nil {
 		return nil, nil, notFound("")
 	}
-	slices.Sort(methods)
 	f := methodNotAllowed(method)
 	f.message = "The method specified is not allowed for this resource."
 	f.allow = strings.Join(methods, ", ")

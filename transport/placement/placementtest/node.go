@@ -17,10 +17,13 @@ type Node struct {
 	Fail *cluster.Error
 	// Before, where not nil, runs before each command is applied.
 	Before func(fsm.Command)
+	// Behind is by how many commands a stale read is behind.
+	Behind int
 
 	mu      sync.Mutex
 	machine *fsm.Machine
 	index   uint64
+	views   []*fsm.View // the newest ones, as many as Behind needs
 }
 
 // NewNode starts an empty store.
@@ -37,6 +40,7 @@ func (n *Node) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.keepView()
 	command, err := c.Encode()
 	if err != nil {
 		return fsm.Result{}, &cluster.Error{Code: cluster.CodeInvalid, Message: err.Error()}
@@ -49,13 +53,23 @@ func (n *Node) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
 	return results[0], nil
 }
 
+// keepView needs the lock.
+func (n *Node) keepView() {
+	if n.views = append(n.views, n.machine.View()); len(n.views) > n.Behind {
+		n.views = n.views[len(n.views)-max(n.Behind, 1):]
+	}
+}
+
 // Read implements placement.Node.
-func (n *Node) Read(context.Context, cluster.Level, uint64) (*fsm.View, error) {
+func (n *Node) Read(_ context.Context, level cluster.Level, _ uint64) (*fsm.View, error) {
 	if n.Fail != nil {
 		return nil, n.Fail
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if level == cluster.Stale && n.Behind > 0 && len(n.views) > 0 {
+		return n.views[0], nil
+	}
 	return n.machine.View(), nil
 }
 
