@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 )
 
@@ -25,7 +24,7 @@ type Options struct {
 	// RequestTimeout bounds a request, RowBudget all of a row.
 	RequestTimeout time.Duration `json:"request_timeout_nanos"`
 	RowBudget      time.Duration `json:"row_budget_nanos"`
-	Keep           bool          `json:"keep"` // leave worlds and claims behind
+	Keep           bool          `json:"keep"` // leave behind what was made
 	Seed           uint64        `json:"seed"`
 
 	// Progress is told what goes on, often.
@@ -106,6 +105,7 @@ type Row struct {
 	Workload      string    `json:"workload"`
 	Row           string    `json:"row"`
 	Clients       int       `json:"clients"`
+	Providers     int       `json:"providers"` // in the workload's world
 	Unit          string    `json:"unit"`
 	Runs          int       `json:"runs"`
 	Work          int       `json:"work"` // in all runs
@@ -139,7 +139,11 @@ func (r Result) Errors() int {
 	return n
 }
 
-type bench struct{ Options }
+type bench struct {
+	Options
+	// shared is the world of flat hosts, once a workload needed it.
+	shared *world
+}
 
 func (b *bench) progress(format string, args ...any) {
 	if b.Progress != nil {
@@ -152,8 +156,8 @@ const cleanUp = 30 * time.Second
 
 // Run runs the workloads against a target. Rows with errors are part of the
 // result; the error says what kept it from going on.
-func Run(ctx context.Context, t *Target, o Options) (Result, error) {
-	result := Result{Name: t.Name, URLs: t.URLs}
+func Run(ctx context.Context, t *Target, o Options) (result Result, err error) {
+	result = Result{Name: t.Name, URLs: t.URLs}
 	if err := errors.Join(o.Check(), t.Check()); err != nil {
 		return result, err
 	}
@@ -161,7 +165,14 @@ func Run(ctx context.Context, t *Target, o Options) (Result, error) {
 	if err != nil {
 		return result, err
 	}
-	b := &bench{o}
+	b := &bench{Options: o}
+	if !o.Keep {
+		defer func() {
+			if b.shared != nil {
+				err = errors.Join(err, b.clear(ctx, b.shared))
+			}
+		}()
+	}
 	for _, l := range chosen {
 		rows, err := b.workload(ctx, t, l)
 		result.Rows = append(result.Rows, rows...)
@@ -181,32 +192,51 @@ func (o *Options) wants(row string) bool {
 	return len(o.Only) == 0
 }
 
-// workload makes a world, runs the rows, and removes the world.
-func (b *bench) workload(ctx context.Context, t *Target, l workload) (results []Row, err error) {
+// world makes the workload's, or finds the one it shares. The function returned
+// puts it back as it was, or removes it.
+func (b *bench) world(ctx context.Context, t *Target, l workload) (w *world, done func() error, err error) {
+	note := func(text string) { b.progress("%s: %s: %s", t.Name, l.name, text) }
+	if l.shares && b.shared != nil {
+		b.shared.note = note
+		return b.shared, func() error { return b.release(ctx, b.shared) }, nil
+	}
 	var word [4]byte
 	if _, err := rand.Read(word[:]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	w := &world{
-		target: t, word: hex.EncodeToString(word[:]) + "-" + l.name,
-		note: func(text string) { b.progress("%s: %s: %s", t.Name, l.name, text) },
+	w = &world{target: t, word: hex.EncodeToString(word[:]), note: note}
+	switch {
+	case l.shares:
+		b.shared = w
+		done = func() error { return b.release(ctx, w) }
+	case b.Keep:
+		done = func() error { return nil }
+	default:
+		done = func() error { return b.clear(ctx, w) }
 	}
-	w.word = strings.ReplaceAll(w.word, "-", "_") // names of classes have no dash
-	rows := l.rows(w, b.Options)
-	run := false
+	if l.lay != nil {
+		l.lay(w, b.Options)
+	}
+	return w, done, w.build(ctx, 0)
+}
+
+// workload makes a world, runs the rows, and removes the world.
+func (b *bench) workload(ctx context.Context, t *Target, l workload) (results []Row, err error) {
+	w := &world{target: t} // for names alone
+	rows, run := l.rows(w, b.Options), false
 	for _, r := range rows {
 		run = run || b.wants(r.name) && !t.skips(r.name)
 	}
 	if run {
-		if l.lay != nil {
-			l.lay(w, b.Options)
+		var done func() error
+		w, done, err = b.world(ctx, t, l)
+		if done != nil {
+			defer func() { err = errors.Join(err, done()) }()
 		}
-		if !b.Keep {
-			defer func() { err = errors.Join(err, b.clear(ctx, w)) }()
-		}
-		if err := w.build(ctx, 0); err != nil {
+		if err != nil {
 			return nil, err
 		}
+		rows = l.rows(w, b.Options)
 	}
 	for _, r := range rows {
 		if !b.wants(r.name) {
@@ -221,8 +251,8 @@ func (b *bench) workload(ctx context.Context, t *Target, l workload) (results []
 			}
 			result = b.measure(ctx, t, r)
 		}
-		result.Workload = l.name
-		if err := ctx.Err(); err != nil {
+		result.Workload, result.Providers = l.name, len(w.providers)
+		if ctx.Err() != nil {
 			return results, context.Cause(ctx)
 		}
 		results = append(results, result)
@@ -233,13 +263,28 @@ func (b *bench) workload(ctx context.Context, t *Target, l workload) (results []
 	return results, nil
 }
 
-// clear removes the world, also after the context has ended, then in less time.
-func (b *bench) clear(ctx context.Context, w *world) error {
-	if ctx.Err() != nil {
-		var cancel func()
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
-		defer cancel()
+// bounded is the context, or, where that has ended, another for a short time.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
 	}
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+}
+
+// release takes back what was claimed of a world.
+func (b *bench) release(ctx context.Context, w *world) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := w.release(ctx); err != nil {
+		return fmt.Errorf("cleaning up: %w", err)
+	}
+	return nil
+}
+
+// clear removes a world and what was claimed of it.
+func (b *bench) clear(ctx context.Context, w *world) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	if err := errors.Join(w.release(ctx), w.remove(ctx)); err != nil {
 		return fmt.Errorf("cleaning up: %w", err)
 	}

@@ -123,6 +123,43 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// What can't be cleaned up is told.
+func TestCleanUpFails(t *testing.T) {
+	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodDelete:
+			w.WriteHeader(http.StatusConflict)
+		case http.MethodPut:
+			w.WriteHeader(http.StatusCreated)
+		}
+	})
+	o := small()
+	for _, workload := range []string{"groups", "claims"} { // a world of its own, and a shared one
+		o.Workloads, o.RequestTimeout = []string{workload}, time.Second
+		if _, err := Run(t.Context(), target, o); err == nil || !strings.Contains(err.Error(), "cleaning up") {
+			t.Errorf("%s: %v", workload, err)
+		}
+	}
+}
+
+// Traits are replaced by others each time, also where inventories were written
+// in between.
+func TestWritesInTurn(t *testing.T) {
+	target := node(t)
+	o := small()
+	o.Workloads = []string{"writes"}
+	o.Duration, o.Runs = 5*time.Millisecond, 10
+	result, err := Run(t.Context(), target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range result.Rows {
+		if r.Errors != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"workload:": func(o *Options) { o.Workloads = []string{"nothing"} }, "row:": func(o *Options) { o.Only = []string{"["} },

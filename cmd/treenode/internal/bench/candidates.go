@@ -147,7 +147,7 @@ func flatQuery(o Options) query {
 }
 
 var candidatesFlat = workload{
-	name: "candidates-flat", about: "GET /allocation_candidates of three classes: every flat host is returned", lay: hosts,
+	name: "candidates-flat", about: "GET /allocation_candidates of three classes: every flat host is returned", lay: hosts, shares: true,
 	rows: func(w *world, o Options) []row {
 		ask := func() query { return flatQuery(o) }
 		return []row{w.candidateRow("candidates-flat@1", 1, ask), w.candidateRow("candidates-flat@10", 10, ask)}
@@ -189,7 +189,7 @@ var candidatesTree = workload{
 const bootLimit = 10
 
 var boot = workload{
-	name: "boot", about: fmt.Sprintf("GET /allocation_candidates with limit %d, then PUT /allocations of one of them", bootLimit), lay: hosts,
+	name: "boot", about: fmt.Sprintf("GET /allocation_candidates with limit %d, then PUT /allocations of one of them", bootLimit), lay: hosts, shares: true,
 	rows: func(w *world, o Options) []row {
 		q := flatQuery(o)
 		q.candidates, q.rest = min(bootLimit, o.Hosts), fmt.Sprintf("&limit=%d", bootLimit)

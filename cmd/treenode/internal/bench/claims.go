@@ -22,7 +22,7 @@ func hosts(w *world, o Options) {
 }
 
 var claims = workload{
-	name: "claims", about: "PUT /allocations of a new consumer and three classes, spread over the hosts", lay: hosts,
+	name: "claims", about: "PUT /allocations of a new consumer and three classes, spread over the hosts", lay: hosts, shares: true,
 	rows: func(w *world, o Options) []row {
 		var all []row
 		for _, n := range o.Clients {
@@ -54,7 +54,7 @@ func (w *world) claimAll(c *caller, allocations jsonObject) error {
 }
 
 var claimsPost = workload{
-	name: "claims-post", about: fmt.Sprintf("POST /allocations of %d new consumers, spread over the hosts", postConsumers), lay: hosts,
+	name: "claims-post", about: fmt.Sprintf("POST /allocations of %d new consumers, spread over the hosts", postConsumers), lay: hosts, shares: true,
 	rows: func(w *world, _ Options) []row {
 		var all []row
 		for _, n := range []int{1, 10} {
@@ -91,7 +91,7 @@ var claimsOne = workload{
 }
 
 var reads = workload{
-	name: "reads", about: "GET /resource_providers/{uuid}/inventories of hosts at random, linearizable", lay: hosts,
+	name: "reads", about: "GET /resource_providers/{uuid}/inventories of hosts at random, linearizable", lay: hosts, shares: true,
 	rows: func(w *world, _ Options) []row {
 		var all []row
 		for _, n := range []int{1, 256} {

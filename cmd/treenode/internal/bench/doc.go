@@ -12,8 +12,9 @@
 //   - Everything ends: a request has a time-out, a row of the table a budget, a
 //     body a greatest length. What takes longer is reported as "longer than".
 //   - Providers, classes, traits and aggregates have names that hold a random
-//     word of this run. All are removed at the end, unless told to keep them,
-//     and so is what was claimed.
+//     word of their world, so that workloads do not see each other's. Those
+//     that want flat hosts share them, and take back what they claimed of
+//     them. All is removed at the end, unless told to keep it.
 //   - Each client is one goroutine with one connection, so that the load costs
 //     little of the processors that it shares with what it measures.
 //

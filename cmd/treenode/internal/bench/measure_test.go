@@ -31,7 +31,7 @@ func measureRow(t *testing.T, target *Target, o Options, of func(*world) row) Ro
 	t.Helper()
 	w := &world{target: target, word: "w"}
 	hosts(w, o)
-	b := &bench{o}
+	b := &bench{Options: o}
 	return b.measure(t.Context(), target, of(w))
 }
 

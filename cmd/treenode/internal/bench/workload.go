@@ -8,11 +8,14 @@ import (
 	"slices"
 )
 
-// workload is one kind of work, with a world of its own.
+// workload is one kind of work and the world that it needs.
 type workload struct {
 	name, about string
 	// asked is for workloads that run only when they are named.
 	asked bool
+	// shares: the world is the one of flat hosts that others share. Nothing
+	// but claims may change in it, and those are taken back.
+	shares bool
 	// lay lays the world out, if rows do not do it themselves.
 	lay  func(w *world, o Options)
 	rows func(w *world, o Options) []row

@@ -21,6 +21,7 @@ var writes = workload{
 	},
 	rows: func(w *world, _ Options) []row {
 		generations := make([]int, writers) // of each client's provider; -1 is unknown
+		turns := make([]int, writers)
 		for i := range generations {
 			generations[i] = -1
 		}
@@ -35,7 +36,8 @@ var writes = workload{
 				}},
 				row{name: named("writes-traits", n), clients: n, unit: "writes", do: func(c *caller) (int, error) {
 					traits := w.providers[c.index].traits
-					leave := generations[c.index] & 3 // another set each time
+					leave := turns[c.index] % len(traits) // another set each time, else nothing changes
+					turns[c.index]++
 					var set []string
 					for i, t := range traits {
 						if i != leave {

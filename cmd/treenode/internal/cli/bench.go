@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ type benchFlags struct {
 	nodes         int
 	dir           string
 	profile       string
-	output        string
+	output, save  string
 	list          bool
 	leaderOnly    bool
 	nodeArgs      []string
@@ -89,6 +90,7 @@ func newBench() *cobra.Command {
 	f.BoolVar(&o.Keep, "keep", false, "leave behind what was made")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the choice of hosts")
 	f.StringVarP(&o.output, "output", "o", benchFormats[0], strings.Join(benchFormats, ", "))
+	f.StringVar(&o.save, "save", "", "file for the report as JSON, besides what is printed")
 	completeFlag(cmd, "output", benchFormats...)
 	return cmd
 }
@@ -159,7 +161,7 @@ func runBench(cmd *cobra.Command, o benchFlags) error {
 		if o.output == "json" {
 			print = func(out io.Writer, r benchReport) error { return printJSON(out, r) }
 		}
-		if err := print(cmd.OutOrStdout(), report); err != nil {
+		if err := errors.Join(print(cmd.OutOrStdout(), report), saveBench(o.save, report)); err != nil {
 			return errors.Join(err, failed)
 		}
 	}
@@ -174,6 +176,18 @@ func runBench(cmd *cobra.Command, o benchFlags) error {
 		return fmt.Errorf("%d errors; see the rows", n)
 	}
 	return nil
+}
+
+// saveBench writes the report to a file, if one is named.
+func saveBench(path string, r benchReport) error {
+	if path == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := printJSON(&b, r); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
 // watch shows people what goes on and each row as it comes.
