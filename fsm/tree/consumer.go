@@ -125,8 +125,8 @@ func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 		field, given string
 		stored       *string
 	}{{"project", c.Project, &next.project}, {"user", c.User, &next.user}, {"type", c.Type, &next.kind}} {
-		if len(owner.given) > ownerLenMax || !utf8.ValidString(owner.given) {
-			return invalid(consumerField(i, "."+owner.field), "%s must be valid UTF-8 of at most %d bytes", owner.field, ownerLenMax)
+		if utf8.RuneCountInString(owner.given) > ownerLenMax || !utf8.ValidString(owner.given) {
+			return invalid(consumerField(i, "."+owner.field), "%s must be valid UTF-8 of at most %d characters", owner.field, ownerLenMax)
 		}
 		if owner.given != "" {
 			*owner.stored = owner.given

@@ -61,8 +61,8 @@ func checkName(field, name string) *Error {
 	switch {
 	case name == "":
 		return invalid(field, "a name is needed")
-	case len(name) > providerNameLenMax:
-		return invalid(field, "name is longer than %d bytes", providerNameLenMax)
+	case utf8.RuneCountInString(name) > providerNameLenMax:
+		return invalid(field, "name is longer than %d characters", providerNameLenMax)
 	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
 		return invalid(field, "name is not valid UTF-8 without NUL")
 	}

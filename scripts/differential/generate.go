@@ -25,147 +25,6 @@ func (s step) words() []string {
 	return append(words, s.body)
 }
 
-type object = map[string]any
-
-// generator makes histories: mostly sensible, sometimes not.
-type generator struct{ *rand.Rand }
-
-func (g generator) often() bool  { return g.IntN(10) < 8 }
-func (g generator) seldom() bool { return g.IntN(12) == 0 }
-
-func pick[T any](g generator, from ...T) T { return from[g.IntN(len(from))] }
-
-// version prefers those that changed something.
-func (g generator) version() string {
-	if g.often() {
-		return fmt.Sprintf("1.%d", pick(g, 0, 5, 7, 8, 12, 14, 19, 20, 25, 26, 28, 30, 34, 37, 38, 39, 39))
-	}
-	return fmt.Sprintf("1.%d", g.IntN(40))
-}
-
-func (g generator) provider() string {
-	return fmt.Sprintf("{ns}-0000-4000-8000-00000000000%d", 1+g.IntN(5))
-}
-func (g generator) consumer() string {
-	return fmt.Sprintf("{ns}-0000-4000-8000-00000000005%d", 1+g.IntN(4))
-}
-
-func (g generator) aggregate() string {
-	return fmt.Sprintf("{ns}-0000-4000-8000-00000000010%d", 1+g.IntN(3))
-}
-
-func (g generator) class() string {
-	if g.seldom() {
-		return pick(g, "NOPE", "CUSTOM_NOPE")
-	}
-	return pick(g, "VCPU", "VCPU", "MEMORY_MB", "DISK_GB", "CUSTOM_{ns}_A")
-}
-
-func (g generator) trait() string {
-	if g.seldom() {
-		return pick(g, "NOPE", "CUSTOM_NOPE")
-	}
-	return pick(g, "HW_CPU_X86_VMX", "HW_CPU_X86_SGX", "CUSTOM_{ns}_T", "CUSTOM_{ns}_U")
-}
-
-func (g generator) name() string {
-	if g.seldom() {
-		return pick(g, "", strings.Repeat("n", 201))
-	}
-	return fmt.Sprintf("n-{ns}-%d", g.IntN(5))
-}
-
-// generation is the right one, mostly.
-func (g generator) generation(kind, of string) any {
-	if g.seldom() {
-		return pick[any](g, 0, 99, nil, "x")
-	}
-	return "{" + kind + ":" + of + "}"
-}
-
-func (g generator) inventory() object {
-	inv := object{"total": 1 + g.IntN(20)}
-	if g.IntN(3) == 0 {
-		inv["reserved"] = pick(g, 0, 1, 5, 30)
-	}
-	if g.IntN(4) == 0 {
-		inv["min_unit"] = pick(g, 1, 2)
-	}
-	if g.IntN(4) == 0 {
-		inv["max_unit"] = pick(g, 4, 8, 2147483647)
-	}
-	if g.IntN(4) == 0 {
-		inv["step_size"] = pick(g, 1, 2, 3)
-	}
-	if g.IntN(4) == 0 {
-		inv["allocation_ratio"] = pick(g, 1.0, 1.5, 4, 0.5, 16.0)
-	}
-	if g.seldom() {
-		inv[pick(g, "total", "reserved", "step_size", "foo")] = pick[any](g, 0, -1, 1.5, "x", 3000000000, nil)
-	}
-	return inv
-}
-
-func (g generator) inventories() object {
-	all := object{}
-	for range g.IntN(4) {
-		all[g.class()] = g.inventory()
-	}
-	return all
-}
-
-func (g generator) resources() object {
-	r := object{}
-	for range 1 + g.IntN(2) {
-		r[g.class()] = 1 + g.IntN(6)
-	}
-	if g.seldom() {
-		r[g.class()] = pick[any](g, 0, 100, "1")
-	}
-	return r
-}
-
-func (g generator) shorten(o object) object {
-	if g.seldom() {
-		names := slices.Sorted(maps.Keys(o))
-		delete(o, names[g.IntN(len(names))])
-	}
-	if g.seldom() {
-		o["foo"] = 1
-	}
-	return o
-}
-
-func minor(version string) int {
-	var n int
-	_, _ = fmt.Sscanf(version, "1.%d", &n)
-	return n
-}
-
-// claim is what one consumer asks for in the dictionary form.
-func (g generator) claim(version int, of string) object {
-	allocations := object{}
-	for range pick(g, 0, 1, 1, 1, 2) {
-		allocations[g.provider()] = object{"resources": g.resources()}
-	}
-	body := object{"allocations": allocations, "project_id": "project-{ns}", "user_id": pick(g, "u1", "u2")}
-	if version >= 28 {
-		body["consumer_generation"] = g.generation("cgen", of)
-	}
-	if version >= 38 {
-		body["consumer_type"] = pick(g, "INSTANCE", "MIGRATION")
-	}
-	return g.shorten(body)
-}
-
-func (g generator) list() any {
-	var all []object
-	for range 1 + g.IntN(2) {
-		all = append(all, object{"resource_provider": object{"uuid": g.provider()}, "resources": g.resources()})
-	}
-	return all
-}
-
 func (s step) with(body any) step {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -175,20 +34,149 @@ func (s step) with(body any) step {
 	return s
 }
 
-func (g generator) history(length int) []step {
-	steps := []step{
-		{method: "PUT", path: "/resource_classes/CUSTOM_{ns}_A", version: "1.39"},
-		{method: "PUT", path: "/traits/CUSTOM_{ns}_T", version: "1.39"},
+type object = map[string]any
+
+// generator makes histories: mostly sensible, sometimes not.
+type generator struct {
+	*rand.Rand
+	world world
+}
+
+// world is what there is to name in a history.
+type world struct{ providers, consumers, aggregates int }
+
+func (g generator) often() bool      { return g.IntN(10) < 8 }
+func (g generator) seldom() bool     { return g.IntN(16) == 0 }
+func (g generator) oneIn(n int) bool { return g.IntN(n) == 0 }
+
+func pick[T any](g generator, from ...T) T { return from[g.IntN(len(from))] }
+
+// some are up to n of them, apart, in random order.
+func some[T any](g generator, n int, from ...T) []T {
+	g.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
+	return from[:min(n, len(from))]
+}
+
+// version prefers those that changed something.
+func (g generator) version() string {
+	if g.often() {
+		return fmt.Sprintf("1.%d", pick(g, 0, 5, 7, 8, 12, 14, 19, 20, 25, 26, 28, 30, 34, 37, 38, 39, 39))
 	}
-	for len(steps) < length {
-		s := g.step(len(steps) < length/4)
-		if g.IntN(60) == 0 {
-			s.headers = map[string]string{pick(g, "Accept", "Content-Type", "X-Auth-Token", "OpenStack-API-Version"): pick(g, "text/html", "text/plain", "x", "")}
+	return fmt.Sprintf("1.%d", g.IntN(40))
+}
+
+// since is a microversion that is seldom below one.
+func (g generator) since(least int) string {
+	if g.oneIn(20) {
+		return g.version()
+	}
+	if g.oneIn(3) {
+		return "1.39"
+	}
+	return fmt.Sprintf("1.%d", least+g.IntN(40-least))
+}
+
+func minor(version string) int {
+	var n int
+	_, _ = fmt.Sscanf(version, "1.%d", &n)
+	return n
+}
+
+func identifier(kind string, n int) string {
+	return fmt.Sprintf("{ns}-0000-4000-8000-000000000%s%02d", kind, n)
+}
+
+func provider(n int) string { return identifier("a", n) }
+
+func (g generator) provider() string  { return provider(g.IntN(g.world.providers)) }
+func (g generator) consumer() string  { return identifier("c", g.IntN(g.world.consumers)) }
+func (g generator) aggregate() string { return identifier("e", g.IntN(g.world.aggregates)) }
+
+// written is a UUID in any of the forms in which people write them.
+func (g generator) written(uuid string) string {
+	switch g.IntN(40) {
+	case 0:
+		return strings.ReplaceAll(uuid, "-", "")
+	case 1:
+		return upper(uuid)
+	case 2:
+		return "{" + uuid + "}"
+	case 3:
+		return "urn:uuid:" + uuid
+	case 4:
+		return pick(g, uuid[:len(uuid)-1], uuid+"0", "x-"+uuid, " "+uuid, uuid+" ", uuid[:len(uuid)-1]+"g", strings.Replace(uuid, "-", "", 1), "")
+	}
+	return uuid
+}
+
+// upper leaves the place of the history's digits alone.
+func upper(s string) string { return strings.ReplaceAll(strings.ToUpper(s), "{NS}", "{ns}") }
+
+const (
+	ownClass  = "CUSTOM_{ns}_A"
+	ownClass2 = "CUSTOM_{ns}_B"
+	ownClass3 = "CUSTOM_{ns}_C"
+	ownTrait  = "CUSTOM_{ns}_T"
+	ownTrait2 = "CUSTOM_{ns}_U"
+	ownTrait3 = "CUSTOM_{ns}_V"
+	sharing   = "MISC_SHARES_VIA_AGGREGATE"
+)
+
+func (g generator) class() string {
+	if g.seldom() {
+		return pick(g, "NOPE", "CUSTOM_{ns}_NOPE", "vcpu", "CUSTOM_{ns}_É", "CUSTOM_{ns}-A", "")
+	}
+	return pick(g, "VCPU", "VCPU", "MEMORY_MB", "DISK_GB", ownClass, ownClass, ownClass2)
+}
+
+func (g generator) trait() string {
+	if g.seldom() {
+		return pick(g, "NOPE", "CUSTOM_{ns}_NOPE", "custom_{ns}_t", "CUSTOM_{ns}_É", "")
+	}
+	return pick(g, "HW_CPU_X86_VMX", "HW_CPU_X86_SGX", ownTrait, ownTrait, ownTrait2, ownTrait3)
+}
+
+func (g generator) name() string {
+	if g.seldom() {
+		return pick(g, "", "{ns}"+strings.Repeat("n", 192), "{ns}"+strings.Repeat("n", 193), "{ns}"+strings.Repeat("é", 192),
+			"{ns}"+strings.Repeat("é", 193), "名-{ns}-\U0001F600", " n-{ns}-0 ", "N-{ns}-0", "{ns}<&>\"'\\/", "{ns}\u0000", "{ns}\n\t\u2028")
+	}
+	return fmt.Sprintf("n-{ns}-%d", g.IntN(g.world.providers))
+}
+
+// generation is the right one, mostly.
+func (g generator) generation(kind, of string) any {
+	if g.seldom() {
+		return pick[any](g, 0, 1, 99, nil, "x", -1, 1.5, true, json.Number("9223372036854775808"))
+	}
+	return "{" + kind + ":" + of + "}"
+}
+
+// history makes one: either the whole API over a few providers, or candidates
+// over a world that has some.
+func (g generator) history(length int) []step {
+	var steps []step
+	if g.oneIn(2) {
+		g.world = world{providers: 5, consumers: 4, aggregates: 3}
+		steps = []step{
+			{method: "PUT", path: "/resource_classes/" + ownClass, version: "1.39"},
+			{method: "PUT", path: "/traits/" + ownTrait, version: "1.39"},
 		}
-		if s.body != "" && g.IntN(80) == 0 {
-			s.body = s.body[:g.IntN(len(s.body))]
+		early := length / 4
+		for len(steps) < length {
+			steps = append(steps, g.disturb(g.step(len(steps) < early)))
 		}
-		steps = append(steps, s)
+		return steps
+	}
+	g.world = world{providers: 3 + g.IntN(7), consumers: 3, aggregates: 3}
+	steps = g.populate()
+	for queries := length / 2; queries > 0; queries-- {
+		s := step{method: "GET", version: g.since(10)}
+		s.path = "/allocation_candidates?" + g.candidates(minor(s.version))
+		if g.oneIn(6) {
+			s = g.step(false)
+		}
+		steps = append(steps, g.disturb(s))
 	}
 	return steps
 }

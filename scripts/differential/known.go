@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/treenode/treenode/transport/placement/placementtest"
@@ -11,12 +14,13 @@ type verdict int
 
 const (
 	differs verdict = iota
-	same            // a known difference; both go on from the same state
+	same            // a known difference, or none that matters; both go on from the same state
 	parted          // a known difference after which the states are not the same
 )
 
 // knownDifferences are the reference's faults, and what this service does
-// instead on purpose.
+// instead on purpose. Those about allocation candidates are in
+// known_candidates.go.
 var knownDifferences = []struct {
 	reason   string
 	evidence string
@@ -43,7 +47,7 @@ var knownDifferences = []struct {
 		reason:   "The reference lets a provider be renamed to the empty name, which it refuses to a new one; here every provider keeps a name.",
 		evidence: `PUT /resource_providers/{uuid} {"name": ""}: 200.`,
 		matches: func(s step, _, ours placementtest.Answer) bool {
-			return s.method == "PUT" && ours.Status == 400 && strings.Contains(ours.Body, "a name is needed")
+			return s.method == http.MethodPut && ours.Status == 400 && strings.Contains(ours.Body, "a name is needed")
 		},
 		verdict: parted,
 	},
@@ -56,10 +60,61 @@ var knownDifferences = []struct {
 		verdict: parted,
 	},
 	{
+		reason:   "The reference accepts reserved above total where a negative allocation_ratio makes the capacity positive again.",
+		evidence: `PUT inventories with {"total": 4, "reserved": 5, "allocation_ratio": -1}: 200.`,
+		matches: func(s step, reference, ours placementtest.Answer) bool {
+			return reference.Status < 300 && ours.Status == 400 && strings.Contains(ours.Body, "is more than total") &&
+				strings.Contains(s.body, `"allocation_ratio":-`)
+		},
+		verdict: parted,
+	},
+	{
+		reason:   "The reference stores a NUL in a name, which other databases than its SQLite refuse or cut; here it is refused.",
+		evidence: `POST /resource_providers {"name": "x\u0000"}: 201.`,
+		matches: func(s step, reference, ours placementtest.Answer) bool {
+			return reference.Status < 300 && ours.Status == 400 && strings.Contains(s.body, `\u0000`) && strings.Contains(ours.Body, "NUL")
+		},
+		verdict: parted,
+	},
+	{
+		reason:   "The reference's patterns let a newline at the end through, in names of classes and traits that nobody can then ask for.",
+		evidence: "PUT /traits/CUSTOM_X%0A: 201; the location has no newline.",
+		matches: func(s step, reference, ours placementtest.Answer) bool {
+			return reference.Status < 300 && ours.Status == 400 && (strings.HasSuffix(s.path, "%0A") || strings.Contains(s.body, `\n"`))
+		},
+		verdict: parted,
+	},
+	{
+		reason:   "The reference answers some malformed requests with an internal error; here they are refused as what they are.",
+		evidence: `PUT inventories with {"inventories": {"x": 1}}: 500 "'int' object is not iterable"; 400 nested arrays: 500 "maximum recursion depth exceeded"; GET /usages?consumer_type=%E2: 500 "'utf-8' codec can't decode".`,
+		matches: func(_ step, reference, ours placementtest.Answer) bool {
+			return reference.Status == 500 && ours.Status == 400 && malformedMeansCrash.MatchString(reference.Body)
+		},
+		verdict: same,
+	},
+	{
+		reason:   "The reference shows what a path has beyond ASCII byte by byte, as if it were Latin-1.",
+		evidence: "GET /resource_classes/%C3%89: 404 No such resource class \u00c3\u0089.",
+		matches: func(s step, reference, ours placementtest.Answer) bool {
+			return strings.Contains(s.path, "%C3%") && reference.Body != ours.Body && sameHeaders(reference, ours) && plain(reference.Body) == latin1(plain(ours.Body))
+		},
+		verdict: same,
+	},
+	{
+		reason:   "The reference stops looking once nothing can match, and does not tell of unknown names in what it did not look at; here all names are looked at first.",
+		evidence: "GET /resource_providers?required=HW_CPU_X86_VMX&resources=NOPE:1 with no provider of that trait: 200 and an empty list; with one: 400.",
+		matches: func(s step, reference, ours placementtest.Answer) bool {
+			return s.method == http.MethodGet && reference.Status == 200 && ours.Status == 400 &&
+				(reference.Body == `{"resource_providers":[]}` || reference.Body == `{"allocation_requests":[],"provider_summaries":{}}`) &&
+				(strings.Contains(ours.Body, "No such trait(s): ") || strings.Contains(ours.Body, "No such resource class "))
+		},
+		verdict: same,
+	},
+	{
 		reason:   "The reference leaves out last-modified where a PUT of a provider changes nothing, though its reference says that every body has it.",
 		evidence: "PUT /resource_providers/{uuid} at 1.37 with the name that it has: 200, cache-control, no last-modified.",
 		matches: func(s step, reference, ours placementtest.Answer) bool {
-			return s.method == "PUT" && reference.Status == 200 && ours.Status == 200 && reference.Body == ours.Body &&
+			return s.method == http.MethodPut && reference.Status == 200 && ours.Status == 200 && reference.Body == ours.Body &&
 				reference.Headers["last-modified"] == "" && ours.Headers["last-modified"] != ""
 		},
 		verdict: same,
@@ -68,7 +123,7 @@ var knownDifferences = []struct {
 		reason:   "The reference's message of a duplicate inventory is the database's, with SQL and parameters.",
 		evidence: "POST the same inventory twice: 409 with an IntegrityError in the detail.",
 		matches: func(s step, reference, ours placementtest.Answer) bool {
-			return s.method == "POST" && reference.Status == 409 && ours.Status == 409 &&
+			return s.method == http.MethodPost && reference.Status == 409 && ours.Status == 409 &&
 				strings.Contains(reference.Body, "UNIQUE constraint failed") &&
 				strings.Contains(ours.Body, "placement.concurrent_update") == strings.Contains(reference.Body, "placement.concurrent_update")
 		},
@@ -76,11 +131,39 @@ var knownDifferences = []struct {
 	},
 }
 
-func judge(s step, reference, ours placementtest.Answer) verdict {
+var malformedMeansCrash = regexp.MustCompile(`object is not iterable|maximum recursion depth exceeded|'utf-8' codec can't decode`)
+
+// latin1 is what becomes of a text whose UTF-8 is read as Latin-1.
+func latin1(body string) string {
+	var b strings.Builder
+	for _, c := range []byte(body) {
+		b.WriteRune(rune(c))
+	}
+	return b.String()
+}
+
+var charRef = regexp.MustCompile(`&#[0-9]{3,6};`)
+
+// plain has characters in place of the numbers that HTML has.
+func plain(body string) string {
+	return charRef.ReplaceAllStringFunc(body, func(ref string) string {
+		n, err := strconv.Atoi(ref[2 : len(ref)-1])
+		if err != nil {
+			return ref
+		}
+		return string(rune(n))
+	})
+}
+
+// judge returns the reason of a known difference, and what to make of it.
+func (p *pair) judge(space string, s step, reference, ours placementtest.Answer) (string, verdict, error) {
 	for _, k := range knownDifferences {
 		if k.matches(s, reference, ours) {
-			return k.verdict
+			return k.reason, k.verdict, nil
 		}
 	}
-	return differs
+	if s.method == http.MethodGet && strings.HasPrefix(s.path, "/allocation_candidates?") {
+		return p.judgeCandidates(space, s, reference, ours)
+	}
+	return "", differs, nil
 }

@@ -1,108 +1,136 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
-
-	"github.com/treenode/treenode/transport/placement"
-	"github.com/treenode/treenode/transport/placement/placementtest"
 )
 
-func main() {
-	realURL := flag.String("real", "", "the `URL` of the reference service (needed)")
-	ours := flag.String("ours", "", "the `URL` of this service; one in this process where it is not given")
-	seed := flag.Uint64("seed", 0, "the `seed`; from the clock where it is 0")
-	steps := flag.Int("steps", 2000, "how many `requests` to play to each")
-	length := flag.Int("length", 40, "how many `requests` a history has")
-	first := flag.Uint64("first", 0, "the `number` of the first history of the seed")
-	all := flag.Bool("all", false, "go on after a difference, without shrinking it")
+type options struct {
+	references []string // URLs
+	oracles    int
+	script     string
+	ours       []string // URLs
+	cluster    int
+	seed       uint64
+	first      uint64
+	steps      int
+	length     int
+	all        bool
+}
+
+func parse() options {
+	var o options
+	var references, ours string
+	flag.StringVar(&references, "real", "", "the `URLs` of reference services, comma-separated; histories are played to them side by side")
+	flag.IntVar(&o.oracles, "oracles", 0, "start `so many` reference services instead")
+	flag.StringVar(&o.script, "script", "scripts/placement-oracle", "the `program` that starts a reference service")
+	flag.StringVar(&ours, "ours", "", "the `URLs` of this service, comma-separated, which get the requests in turn; one in this process where none is given")
+	flag.IntVar(&o.cluster, "cluster", 0, "build the program and start a cluster of `so many` nodes, which get the requests in turn")
+	flag.Uint64Var(&o.seed, "seed", 0, "the `seed`; from the clock where it is 0")
+	flag.IntVar(&o.steps, "steps", 2000, "how many `requests` to play to each at least")
+	flag.IntVar(&o.length, "length", 40, "how many `requests` a history has")
+	flag.Uint64Var(&o.first, "first", 0, "the `number` of the first history of the seed")
+	flag.BoolVar(&o.all, "all", false, "go on after a difference; of those that look alike one is shown")
 	flag.Parse()
-	if *realURL == "" || flag.NArg() > 0 || *steps < 1 || *length < 1 {
+	o.references, o.ours = list(references), list(ours)
+	if (len(o.references) > 0) == (o.oracles > 0) || len(o.ours) > 0 && o.cluster > 0 || flag.NArg() > 0 || o.steps < 1 || o.length < 8 {
+		fmt.Fprintln(os.Stderr, "either -real or -oracles; not both -ours and -cluster; no arguments; -steps 1 and -length 8 at least")
 		flag.Usage()
 		os.Exit(2)
 	}
-	if *seed == 0 {
-		*seed = uint64(time.Now().UnixNano())
+	if o.seed == 0 {
+		o.seed = uint64(time.Now().UnixNano())
 	}
-	fmt.Printf("seed %d\n", *seed)
-	c := &comparison{real: *realURL, ours: *ours, client: &http.Client{Timeout: time.Minute}}
-	if c.ours == "" {
-		handler, err := inProcess()
-		if err != nil {
-			exit(2, err)
-		}
-		server := httptest.NewServer(handler)
-		defer server.Close()
-		c.ours = server.URL
-	}
-	found, err := c.run(*seed, *first, *steps, *length, *all)
-	switch {
-	case err != nil:
-		exit(2, err)
-	case found > 0:
-		exit(1, fmt.Errorf("%d differences after %d requests; seed %d", found, c.played, *seed))
-	}
-	fmt.Printf("no difference in %d requests; seed %d; %d were known\n", c.played, *seed, c.known)
+	return o
 }
 
-func exit(code int, err error) {
-	fmt.Fprintln(os.Stderr, "differential:", err)
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
+
+func main() {
+	o := parse()
+	fmt.Printf("seed %d\n", o.seed)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := 0
+	if err := compare(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "differential:", err)
+		code = 2
+		var c coded
+		if errors.As(err, &c) {
+			code = c.code
+		}
+	}
+	cancel()
 	os.Exit(code)
 }
 
-// inProcess is this service on a store without Raft.
-func inProcess() (http.Handler, error) {
-	policy, err := placement.NewPolicy(placement.PolicyLegacy, nil)
+// coded is an error with an exit code of its own.
+type coded struct {
+	error
+	code int
+}
+
+func compare(ctx context.Context, o options) (failed error) {
+	ours, stop, err := startOurs(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return placement.New(placementtest.NewNode(), placement.Config{Policy: policy})
-}
-
-// generatorOf makes the same histories of the same numbers.
-func generatorOf(seed, number uint64) generator {
-	return generator{rand.New(rand.NewPCG(seed, number))} //nolint:gosec // repeatable on purpose
-}
-
-// run plays histories until there were enough steps or a difference.
-func (c *comparison) run(seed, first uint64, steps, length int, all bool) (int, error) {
+	defer func() { failed = errors.Join(failed, stop()) }()
+	c := &comparison{options: o, known: map[string]int{}, kinds: map[string]int{}, began: time.Now()}
+	c.space.Store(time.Now().UnixMilli() % 1e8)
+	c.next.Store(o.first)
+	var pairs []*pair
+	for i := range max(o.oracles, len(o.references)) {
+		p := &pair{ours: ours, client: &http.Client{Timeout: time.Minute}}
+		if o.oracles > 0 {
+			p.oracle = &oracle{script: o.script}
+			if err := p.oracle.start(ctx); err != nil {
+				return err
+			}
+			defer p.oracle.stop()
+			p.real = p.oracle.url
+		} else {
+			p.real = o.references[i]
+		}
+		pairs = append(pairs, p)
+	}
 	watched := term.IsTerminal(int(os.Stderr.Fd()))
-	found := 0
-	for number := first; c.played < steps; number++ {
-		history := generatorOf(seed, number).history(length)
-		difference, err := c.play(history)
-		if err != nil {
-			return found, err
-		}
-		if watched {
-			fmt.Fprintf(os.Stderr, "\r%d of %d requests", c.played, steps)
-		}
-		if difference == nil {
-			continue
-		}
-		found++
-		if all {
-			fmt.Printf("history %d\n%s\n", number, difference)
-			continue
-		}
-		fmt.Printf("history %d differs at step %d; shrinking\n", number, difference.at)
-		short, difference, err := c.shrink(history[:difference.at+1], difference)
-		if err != nil {
-			return found, err
-		}
-		for _, s := range short {
-			fmt.Println("  " + strings.Join(s.words(), " "))
-		}
-		fmt.Println(difference)
-		return found, nil
+	if watched {
+		done := make(chan struct{})
+		defer close(done)
+		go c.showProgress(done)
 	}
-	return found, nil
+	err = c.run(ctx, pairs)
+	if watched {
+		fmt.Fprintln(os.Stderr)
+	}
+	c.report()
+	return err
+}
+
+func (c *comparison) showProgress(done <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			fmt.Fprintf(os.Stderr, "\r%d of %d requests", c.played.Load(), c.options.steps)
+		}
+	}
 }

@@ -7,36 +7,35 @@ import (
 	"testing"
 )
 
-func pair(t *testing.T, reference func(http.Handler) http.Handler) *comparison {
+func newPair(t *testing.T, o options, reference func(http.Handler) http.Handler) *pair {
 	t.Helper()
-	c := &comparison{client: http.DefaultClient}
-	for _, url := range []*string{&c.real, &c.ours} {
+	start := func(wrap func(http.Handler) http.Handler) string {
 		handler, err := inProcess()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if url == &c.real {
-			handler = reference(handler)
-		}
-		server := httptest.NewServer(handler)
+		server := httptest.NewServer(wrap(handler))
 		t.Cleanup(server.Close)
-		*url = server.URL
+		return server.URL
 	}
-	return c
+	return &pair{
+		comparison: &comparison{options: o, known: map[string]int{}, kinds: map[string]int{}},
+		real:       start(reference),
+		ours:       []string{start(func(h http.Handler) http.Handler { return h })},
+		client:     http.DefaultClient,
+	}
 }
 
 func TestAServerAgreesWithItself(t *testing.T) {
-	c := pair(t, func(h http.Handler) http.Handler { return h })
-	const seed = 7
-	found, err := c.run(seed, 0, 2000, 40, true)
-	if err != nil || found != 0 {
-		t.Errorf("seed %d: %d differences (%v)", seed, found, err)
+	p := newPair(t, options{seed: 7, steps: 2000, length: 40, all: true}, func(h http.Handler) http.Handler { return h })
+	if err := p.run(t.Context(), []*pair{p}); err != nil {
+		t.Errorf("seed 7: %v", err)
 	}
 }
 
 // A reference that forgets traits is found out, with what it takes to see it.
 func TestADifferenceIsFoundAndShrunk(t *testing.T) {
-	c := pair(t, func(h http.Handler) http.Handler {
+	p := newPair(t, options{}, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/traits/CUSTOM_") && strings.HasSuffix(r.URL.Path, "_T") {
 				w.WriteHeader(http.StatusTeapot)
@@ -46,11 +45,11 @@ func TestADifferenceIsFoundAndShrunk(t *testing.T) {
 		})
 	})
 	history := generatorOf(7, 0).history(40)
-	found, err := c.play(history)
+	found, err := p.play(t.Context(), history)
 	if err != nil || found == nil {
 		t.Fatalf("no difference (%v)", err)
 	}
-	short, found, err := c.shrink(history[:found.at+1], found)
+	short, found, err := p.shrink(t.Context(), history[:found.at+1], found)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func setAggregates(c *call) *failure {
 	given := body.Array(member)
 	for _, a := range given {
 		text, _ := a.(string)
-		u, _ := tree.ParseUUID(text)
+		u, _ := schema.UUID(text)
 		op.Aggregates = append(op.Aggregates, u)
 	}
 	txn := tree.Txn{Ops: []tree.Op{op}}

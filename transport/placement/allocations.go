@@ -139,8 +139,11 @@ func (c *call) claim(requests []consumerRequest, unknownClass func(string) *fail
 	if f != nil {
 		return f
 	}
-	plan, f := c.plan(s, requests, unknownClass)
+	plan, f := c.plan(s, requests)
 	if f != nil {
+		return f
+	}
+	if f := checkClasses(s, plan.claims, unknownClass); f != nil {
 		return f
 	}
 	if f := checkClaims(s, plan.claims, capacityOf); f != nil {

@@ -190,7 +190,7 @@ func (c *call) groupParameter(g *groupQuery, key, name string, values []string) 
 		g.members, f = c.parseMembers(name, values)
 	case "in_tree":
 		for _, value := range values {
-			u, ok := tree.ParseUUID(value)
+			u, ok := schema.UUID(strings.TrimSpace(value))
 			if !ok {
 				return badRequest("Invalid query string parameters: Expected 'in_tree' parameter to be a format of uuid. Got: %s", value)
 			}

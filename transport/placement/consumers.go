@@ -7,6 +7,7 @@ import (
 
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/placement/jsontext"
+	"github.com/treenode/treenode/transport/placement/schema"
 )
 
 // consumerRequest is what a body asks for one consumer.
@@ -16,6 +17,7 @@ type consumerRequest struct {
 	// generation is the one the client expects; nil for a consumer that must
 	// not be there yet. Meaningless below 1.28.
 	generation  *int64
+	given       string // the generation as clients know it
 	allocations []allocationRequest
 }
 
@@ -49,7 +51,7 @@ func (c *call) consumerRequest(u tree.UUID, body *jsontext.Object) consumerReque
 	}
 	if g := body.Get("consumer_generation"); g != nil {
 		n := whole(g)
-		r.generation = &n
+		r.generation, r.given = &n, schema.Number(g)
 	}
 	for _, entry := range body.Array("allocations") { // the list form below 1.12
 		if o, ok := entry.(*jsontext.Object); ok {
@@ -78,8 +80,8 @@ type claimPlan struct {
 	conditions []tree.Precondition
 }
 
-// plan checks consumers first, then providers, then classes.
-func (c *call) plan(s *tree.State, requests []consumerRequest, unknownClass func(string) *failure) (claimPlan, *failure) {
+// plan checks consumers first, then providers. Classes are the next to check.
+func (c *call) plan(s *tree.State, requests []consumerRequest) (claimPlan, *failure) {
 	var plan claimPlan
 	for _, r := range requests {
 		condition, f := c.consumerCondition(s, r)
@@ -103,19 +105,29 @@ func (c *call) plan(s *tree.State, requests []consumerRequest, unknownClass func
 		}
 		if len(claim.Allocations) == 0 {
 			if _, known := s.FindConsumer(r.uuid); !known {
-				continue // nothing to take from a consumer that has nothing
+				// Nothing to take from a consumer that has nothing, if that holds
+				// still; from 1.28 on there is such a condition already.
+				if c.version < 28 {
+					plan.conditions = append(plan.conditions, tree.Precondition{Kind: tree.ConsumerAbsent, Consumer: r.uuid})
+				}
+				continue
 			}
 		}
 		plan.claims = append(plan.claims, claim)
 	}
-	for _, claim := range plan.claims {
+	return plan, nil
+}
+
+// checkClasses refuses claims of classes that there are not.
+func checkClasses(s *tree.State, claims []tree.ConsumerClaim, unknown func(string) *failure) *failure {
+	for _, claim := range claims {
 		for _, a := range claim.Allocations {
 			if !s.HasResourceClass(a.Class) {
-				return plan, unknownClass(a.Class)
+				return unknown(a.Class)
 			}
 		}
 	}
-	return plan, nil
+	return nil
 }
 
 // consumerCondition compares the generation that the client expects. From 1.28
@@ -127,7 +139,7 @@ func (c *call) consumerCondition(s *tree.State, r consumerRequest) (*tree.Precon
 	consumer, known := s.FindConsumer(r.uuid)
 	given, expected := "None", "null"
 	if r.generation != nil {
-		given = strconv.FormatInt(*r.generation, 10)
+		given = r.given
 	}
 	if known {
 		expected = strconv.FormatUint(consumer.Generation(), 10)
@@ -135,7 +147,7 @@ func (c *call) consumerCondition(s *tree.State, r consumerRequest) (*tree.Precon
 	switch {
 	case !known && r.generation == nil:
 		return &tree.Precondition{Kind: tree.ConsumerAbsent, Consumer: r.uuid}, nil
-	case known && given == expected:
+	case known && r.generation != nil && *r.generation == int64(consumer.Generation()): //nolint:gosec // counts writes
 		return &tree.Precondition{Kind: tree.ConsumerGeneration, Consumer: r.uuid, Value: consumer.Generation()}, nil
 	}
 	return nil, concurrent("consumer generation conflict - expected " + expected + " but got " + given)
@@ -158,7 +170,9 @@ func checkClaims(s *tree.State, claims []tree.ConsumerClaim, find inventoryLooku
 	if f := checkSupplied(s, claims, find); f != nil {
 		return f
 	}
-	delta := usedAfter(s, claims)
+	// In the end, and as far as the claims were looked at: the first that is too
+	// much is told.
+	delta, soFar := usedAfter(s, claims), freed(s, claims)
 	for _, claim := range claims {
 		for _, a := range claim.Allocations {
 			p, ok := s.Find(a.Provider)
@@ -166,13 +180,14 @@ func checkClaims(s *tree.State, claims []tree.ConsumerClaim, find inventoryLooku
 				return badRequest("Allocation for resource provider '%s' that does not exist.", a.Provider)
 			}
 			inv, ok := find(p, a.Class)
-			more := delta[holding{a.Provider.UUID, a.Class}]
+			where := holding{a.Provider.UUID, a.Class}
+			soFar[where] += a.Amount
 			switch {
 			case !ok:
 				return conflict("Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.", a.Class, p.UUID())
 			case a.Amount < inv.MinUnit || a.Amount > inv.MaxUnit || a.Amount%inv.StepSize != 0:
 				return unableToAllocate(a.Class, p.UUID().String(), "violate inventory constraints")
-			case more > 0 && inv.Used+more > inv.Capacity():
+			case delta[where] > 0 && inv.Used+soFar[where] > inv.Capacity():
 				return unableToAllocate(a.Class, p.UUID().String(), "exceed the capacity")
 			}
 		}
@@ -209,15 +224,23 @@ func checkSupplied(s *tree.State, claims []tree.ConsumerClaim, find inventoryLoo
 
 // usedAfter is by how much claims change what is used.
 func usedAfter(s *tree.State, claims []tree.ConsumerClaim) map[holding]int64 {
+	delta := freed(s, claims)
+	for _, claim := range claims {
+		for _, a := range claim.Allocations {
+			delta[holding{a.Provider.UUID, a.Class}] += a.Amount
+		}
+	}
+	return delta
+}
+
+// freed is what the consumers of claims had before.
+func freed(s *tree.State, claims []tree.ConsumerClaim) map[holding]int64 {
 	delta := map[holding]int64{}
 	for _, claim := range claims {
 		if old, ok := s.FindConsumer(claim.Consumer); ok {
 			for _, a := range old.Allocations() {
 				delta[holding{a.Provider.UUID(), a.Class}] -= a.Amount
 			}
-		}
-		for _, a := range claim.Allocations {
-			delta[holding{a.Provider.UUID, a.Class}] += a.Amount
 		}
 	}
 	return delta

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/placement/jsontext"
@@ -24,6 +25,17 @@ func whole(v any) int64 {
 		return math.MaxInt64
 	}
 	return int64(f)
+}
+
+// wholeText writes what whole reads, however large it is.
+func wholeText(v any) string {
+	n, _ := v.(json.Number)
+	if strings.ContainsAny(n.String(), ".eE") {
+		if f, err := n.Float64(); err == nil {
+			return strconv.FormatFloat(f, 'f', 0, 64)
+		}
+	}
+	return n.String()
 }
 
 // inventoryFrom reads an inventory's fields; those not given have defaults.

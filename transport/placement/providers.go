@@ -79,7 +79,7 @@ func createProvider(c *call) *failure {
 	}
 	u, name := tree.UUID(id), body.String("name")
 	if given := body.String("uuid"); given != "" {
-		u, _ = tree.ParseUUID(given)
+		u, _ = schema.UUID(given)
 	}
 	state, f := c.view()
 	if f != nil {
@@ -90,7 +90,7 @@ func createProvider(c *call) *failure {
 	}
 	op := tree.CreateProvider{UUID: u, Name: name}
 	if given := body.String("parent_provider_uuid"); given != "" {
-		parent, _ := tree.ParseUUID(given)
+		parent, _ := schema.UUID(given)
 		unable := func(reason string) *failure {
 			return badRequest("Unable to create resource provider \"%s\", %s: Object action create failed because: %s", name, u, reason)
 		}
@@ -221,7 +221,7 @@ func (c *call) planMove(s *tree.State, p tree.Provider, given string) (tree.Op, 
 		}
 		return tree.MoveProvider{Provider: tree.ByUUID(p.UUID())}, nil
 	}
-	u, _ := tree.ParseUUID(given)
+	u, _ := schema.UUID(given)
 	parent, ok := s.Find(tree.ByUUID(u))
 	if !ok {
 		return nil, unable("create failed because: parent provider UUID does not exist.")

@@ -24,13 +24,10 @@ func (c *call) parameters(s *schema.Schema) ([]parameter, *failure) {
 	for _, pair := range strings.FieldsFunc(c.r.URL.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
 		var p parameter
 		p.name, p.value, _ = strings.Cut(pair, "=")
-		var err error
 		for _, part := range []*string{&p.name, &p.value} {
-			if *part, err = url.QueryUnescape(*part); err != nil {
-				return nil, badRequest("Invalid query string parameters: %v", err)
-			}
-			if at := invalidByte(*part); at >= 0 {
-				return nil, badRequest("Invalid query string parameters: 'utf-8' codec can't decode byte 0x%02x in position %d: invalid start byte", (*part)[at], at)
+			*part = unescape(*part)
+			if problem := invalidUTF8(*part); problem != "" {
+				return nil, badRequest("Invalid query string parameters: %s", problem)
 			}
 		}
 		all = append(all, p)
@@ -40,6 +37,27 @@ func (c *call) parameters(s *schema.Schema) ([]parameter, *failure) {
 		return nil, badRequest("Invalid query string parameters: %s", refusal)
 	}
 	return all, nil
+}
+
+// unescape reads escapes; what is none stands for itself.
+func unescape(s string) string {
+	s = strings.ReplaceAll(s, "+", " ")
+	first, rest, _ := strings.Cut(s, "%")
+	if rest == "" {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(first)
+	for _, part := range strings.Split(rest, "%") {
+		digits := part[:min(2, len(part))]
+		if n, err := strconv.ParseUint(digits, 16, 8); err == nil {
+			b.WriteByte(byte(n))
+			b.WriteString(part[len(digits):])
+			continue
+		}
+		b.WriteString("%" + part)
+	}
+	return b.String()
 }
 
 func valuesOf(parameters []parameter) url.Values {
@@ -56,16 +74,51 @@ func (c *call) query(s *schema.Schema) (url.Values, *failure) {
 	return valuesOf(parameters), f
 }
 
-func invalidByte(s string) int {
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
+// invalidUTF8 says where a text is not UTF-8, in the words that clients know.
+func invalidUTF8(s string) string {
+	at := 0
+	for at < len(s) {
+		r, n := utf8.DecodeRuneInString(s[at:])
 		if r == utf8.RuneError && n == 1 {
-			return i
+			break
 		}
-		i += n
+		at += n
 	}
-	return -1
+	if at == len(s) {
+		return ""
+	}
+	reason, end := "invalid start byte", at+1
+	if want := continued(s[at]); want > 0 {
+		// As much of a character as is there.
+		for end < len(s) && end-at <= want && partOfRune(s[at:end+1]) {
+			end++
+		}
+		reason = "invalid continuation byte"
+		if end == len(s) {
+			reason = "unexpected end of data"
+		}
+	}
+	if end == at+1 {
+		return fmt.Sprintf("'utf-8' codec can't decode byte 0x%02x in position %d: %s", s[at], at, reason)
+	}
+	return fmt.Sprintf("'utf-8' codec can't decode bytes in position %d-%d: %s", at, end-1, reason)
 }
+
+// continued is how many bytes follow a first byte; 0 where it cannot be first.
+func continued(first byte) int {
+	switch {
+	case first >= 0xc2 && first < 0xe0:
+		return 1
+	case first >= 0xe0 && first < 0xf0:
+		return 2
+	case first >= 0xf0 && first < 0xf5:
+		return 3
+	}
+	return 0
+}
+
+// partOfRune reports whether some character begins so, and is longer.
+func partOfRune(s string) bool { return !utf8.FullRuneInString(s) }
 
 func lastOf(values url.Values, name string) string {
 	if all := values[name]; len(all) > 0 {
@@ -112,7 +165,7 @@ func (c *call) parseMembers(name string, values []string) ([]members, *failure) 
 		}
 		m := members{forbidden: forbidden}
 		for _, part := range parts {
-			u, ok := tree.ParseUUID(part)
+			u, ok := schema.UUID(part)
 			if !ok {
 				return nil, badRequest("Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: %s", part)
 			}

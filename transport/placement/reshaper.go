@@ -34,8 +34,7 @@ func reshape(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	malformed := func(class string) *failure { return badRequest("malformed reshaper data: %s", noClass(class)) }
-	plan, f := c.plan(s, requests, malformed)
+	plan, f := c.plan(s, requests)
 	if f != nil {
 		return f
 	}
@@ -67,7 +66,7 @@ func reshapeInventories(s *tree.State, given *jsontext.Object) (tree.Reshape, []
 		one := given.Object(name)
 		expected := whole(one.Get("resource_provider_generation"))
 		if expected != int64(p.Generation()) { //nolint:gosec // counts writes
-			return op, nil, conflict("resource provider generation conflict for provider %s: actual: %d, given: %d", name, p.Generation(), expected).as(codeConcurrentUpdate)
+			return op, nil, conflict("resource provider generation conflict for provider %s: actual: %d, given: %s", name, p.Generation(), wholeText(one.Get("resource_provider_generation"))).as(codeConcurrentUpdate)
 		}
 		conditions = append(conditions, generation(p))
 		target := tree.ReshapeInventories{Provider: tree.ByUUID(p.UUID())}
@@ -91,6 +90,9 @@ func checkReshape(s *tree.State, inventories []tree.ReshapeInventories, claims [
 			}
 		}
 		next[r.Provider.UUID] = r.Inventories
+	}
+	if f := checkClasses(s, claims, func(class string) *failure { return badRequest("malformed reshaper data: %s", noClass(class)) }); f != nil {
+		return f
 	}
 	// While allocations move, a provider has its old inventories beside the new.
 	f := checkClaims(s, claims, func(p tree.Provider, class string) (tree.InventoryUsage, bool) {

@@ -23,14 +23,14 @@ func listTraits(c *call) *failure {
 	keep := func(string) bool { return true }
 	if values.Has("name") {
 		text := lastOf(values, "name")
-		kind, rest, _ := strings.Cut(text, ":")
+		kind, rest, ok := strings.Cut(text, ":")
 		switch {
-		case kind == "in" && text != kind:
+		case kind == "in" && ok:
 			names := strings.Split(rest, ",")
 			keep = func(name string) bool { return slices.Contains(names, name) }
-		case kind == "startswith" && text != kind:
+		case kind == "startswith" && ok:
 			keep = func(name string) bool { return strings.HasPrefix(name, rest) }
-		default:
+		case !ok: // a kind that there is not keeps all
 			return badRequest("Badly formatted name parameter. Expected name query string parameter in form: ?name=[in|startswith]:[name1,name2|prefix]. Got: \"%s\"", text)
 		}
 	}

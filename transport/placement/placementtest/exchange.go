@@ -31,8 +31,9 @@ type Answer struct {
 // compared are the headers that take part.
 var compared = []string{"allow", "cache-control", "content-type", "last-modified", "location", "openstack-api-version"}
 
-// Send plays a request to the server at the base URL.
-func Send(client *http.Client, base string, r Request) (Answer, error) {
+// Send plays a request to the server at the base URL. More headers than usual
+// take part in the comparison where they are named.
+func Send(client *http.Client, base string, r Request, more ...string) (Answer, error) {
 	request, err := http.NewRequest(r.Method, base+r.Path, strings.NewReader(r.Body))
 	if err != nil {
 		return Answer{}, err
@@ -60,7 +61,7 @@ func Send(client *http.Client, base string, r Request) (Answer, error) {
 		return Answer{}, err
 	}
 	a := Answer{Status: response.StatusCode, Headers: map[string]string{}}
-	for _, name := range compared {
+	for _, name := range slices.Concat(compared, more) {
 		if value := response.Header.Get(name); value != "" {
 			a.Headers[name] = strings.ReplaceAll(value, base, "{base}")
 		}
@@ -68,18 +69,21 @@ func Send(client *http.Client, base string, r Request) (Answer, error) {
 	if a.Headers["last-modified"] != "" {
 		a.Headers["last-modified"] = "{date}"
 	}
-	a.Body = normal(string(body), a.Headers["content-type"])
+	a.Body = Normal(string(body), a.Headers["content-type"])
 	return a, nil
 }
 
 // schemaText is the part of a refusal that repeats the schema and the value;
-// unknown is a list of names in any order.
+// unknown and badGroups are lists of names
+// in any order.
 var (
 	schemaText = regexp.MustCompile(`(?s)( |\n)+Failed validating (?:'|&#x27;)([a-zA-Z]+)(?:'|&#x27;) in schema((?:\[.*?\])*):.*$`)
+	badGroups  = regexp.MustCompile(`(bad group\(s\) - \[)('[^\]]*')\]`)
 	unknown    = regexp.MustCompile(`[A-Z][A-Z0-9_]+(?:, [A-Z][A-Z0-9_]+)+|[0-9a-f-]{36}(?:, [0-9a-f-]{36})+`)
 )
 
-func normal(body, media string) string {
+// Normal is a body in the form that is compared.
+func Normal(body, media string) string {
 	if media != "application/json" {
 		return schemaText.ReplaceAllString(body, " Failed validating '$2' in schema$3")
 	}
@@ -125,6 +129,9 @@ func tidy(name string, v any) any {
 			return "{request-id}"
 		case "detail":
 			v = unknown.ReplaceAllStringFunc(v, sortNames)
+			if m := badGroups.FindStringSubmatch(v); m != nil {
+				v = strings.Replace(v, m[0], m[1]+sortNames(m[2])+"]", 1)
+			}
 			return schemaText.ReplaceAllString(v, " Failed validating '$2' in schema$3")
 		}
 	}

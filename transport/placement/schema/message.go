@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -92,7 +94,7 @@ func literal(v any) string {
 	case string:
 		return Quoted(v)
 	case json.Number:
-		return v.String()
+		return number(v)
 	case []any:
 		parts := make([]string, len(v))
 		for i := range v {
@@ -107,6 +109,41 @@ func literal(v any) string {
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return fmt.Sprint(v)
+}
+
+// number writes an integer as it is, and what has a point or an exponent as the
+// shortest text of its value that has one too.
+func number(n json.Number) string {
+	text := n.String()
+	if !strings.ContainsAny(text, ".eE") {
+		if strings.Trim(text, "-0") == "" {
+			return "0"
+		}
+		return text
+	}
+	f, err := n.Float64()
+	switch {
+	case err != nil && f > 0:
+		return "inf"
+	case err != nil:
+		return "-inf"
+	case f != 0 && (math.Abs(f) < 1e-4 || math.Abs(f) >= 1e16):
+		return strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	text = strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
+}
+
+// Number writes a number as clients know it.
+func Number(v any) string {
+	n, ok := v.(json.Number)
+	if !ok {
+		return literal(v)
+	}
+	return number(n)
 }
 
 // Quoted puts a text between single quotes, or double ones where it has single

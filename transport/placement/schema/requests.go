@@ -54,7 +54,10 @@ func inventoryFields() shape {
 
 // inventories may have any names: an unknown class is told as such.
 func inventories() shape {
-	return shape{"type": "object", "patternProperties": shape{classKey: object(inventoryFields(), "total")}}
+	return shape{
+		"type": "object", "patternProperties": shape{classKey: object(inventoryFields(), "total")},
+		"additionalProperties": shape{"type": "object"},
+	}
 }
 
 // The bodies of allocations, by the microversion that brought them.

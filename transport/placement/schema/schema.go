@@ -11,8 +11,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"github.com/treenode/treenode/fsm/tree"
 )
 
 // Schema is a compiled schema. It is immutable and safe for concurrent use.
@@ -35,7 +33,7 @@ func compile(doc map[string]any, strangersFirst bool) *Schema {
 	c.DefaultDraft(jsonschema.Draft7)
 	c.RegisterFormat(&jsonschema.Format{Name: "uuid", Validate: func(v any) error {
 		if s, ok := v.(string); ok {
-			if _, ok := tree.ParseUUID(s); !ok {
+			if _, ok := UUID(s); !ok {
 				return errors.New("not a UUID")
 			}
 		}
@@ -94,6 +92,7 @@ func wrongType(e *jsonschema.ValidationError) int {
 // memberOrder is the order in which clients know members to be looked at.
 var memberOrder = []string{
 	"resource_provider_generation", "inventories", "allocations", "total", "reserved", "min_unit", "max_unit", "step_size", "allocation_ratio",
+	"project_id", "user_id", "consumer_generation", "mappings", "consumer_type",
 }
 
 func compareMembers(a, b string) int {

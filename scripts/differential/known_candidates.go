@@ -1,0 +1,249 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/treenode/treenode/transport/placement/placementtest"
+)
+
+// candidateBody is an answer with candidates; the requests are texts, which are
+// equal where the candidates are.
+type candidateBody struct {
+	Requests  []json.RawMessage          `json:"allocation_requests"`
+	Summaries map[string]json.RawMessage `json:"provider_summaries"`
+}
+
+func parseCandidates(a placementtest.Answer) (candidateBody, bool) {
+	var b candidateBody
+	return b, a.Status == http.StatusOK && json.Unmarshal([]byte(a.Body), &b) == nil
+}
+
+func (b candidateBody) texts() map[string]bool {
+	all := map[string]bool{}
+	for _, r := range b.Requests {
+		all[string(r)] = true
+	}
+	return all
+}
+
+var limits = regexp.MustCompile(`(?:^|([?&;]))limit=[^&;]*`)
+
+// unlimited is the request without its limit, and the limit; 0 for none.
+func unlimited(s step) (step, int) {
+	_, rest, found := strings.Cut(s.path, "limit=")
+	if !found {
+		return s, 0
+	}
+	n, err := strconv.Atoi(rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))])
+	if err != nil {
+		return s, 0
+	}
+	s.path = limits.ReplaceAllString(s.path, "$1")
+	return s, n
+}
+
+// judgeCandidates compares answers to a request for candidates that are not
+// the same text.
+func (p *pair) judgeCandidates(space string, s step, reference, ours placementtest.Answer) (string, verdict, error) {
+	if _, ok := parseCandidates(ours); !ok {
+		return "", differs, nil
+	}
+	all, limit := unlimited(s)
+	if limit > 0 {
+		var err error
+		limitedReference, limited := reference, ours
+		if reference, err = p.send(p.real, space, all); err != nil {
+			return "", differs, err
+		}
+		if ours, err = p.send(p.ours[p.turn%len(p.ours)], space, all); err != nil {
+			return "", differs, err
+		}
+		if !isChoice(limited, ours, limit) || !sameHeaders(limitedReference, limited) {
+			return "", differs, nil
+		}
+		if reference.String() == ours.String() {
+			if !isChoice(limitedReference, reference, limit) {
+				return "", differs, nil
+			}
+			return "", same, nil
+		}
+	}
+	for _, k := range knownCandidateDifferences {
+		if k.matches(newCandidateDifference(all, reference, ours)) {
+			return k.reason, same, nil
+		}
+	}
+	return "", differs, nil
+}
+
+func sameHeaders(a, b placementtest.Answer) bool {
+	a.Body, b.Body = "", ""
+	return a.String() == b.String()
+}
+
+// isChoice reports whether an answer has as many candidates as the limit lets
+// through of all there are, and says of them what the whole answer says.
+func isChoice(chosen, whole placementtest.Answer, limit int) bool {
+	c, ok := parseCandidates(chosen)
+	w, alsoOK := parseCandidates(whole)
+	if !ok || !alsoOK || len(c.Requests) != min(limit, len(w.Requests)) {
+		return false
+	}
+	among := w.texts()
+	for _, r := range c.Requests {
+		if !among[string(r)] {
+			return false
+		}
+		for _, u := range anyOwnUUID.FindAllString(string(r), -1) {
+			if c.Summaries[u] == nil {
+				return false
+			}
+		}
+	}
+	for u, summary := range c.Summaries {
+		if string(w.Summaries[u]) != string(summary) {
+			return false
+		}
+	}
+	return len(c.texts()) == len(c.Requests)
+}
+
+var anyOwnUUID = regexp.MustCompile(`\{ns\}-[0-9a-f-]{27}`)
+
+// candidateDifference is what there is to say about two answers.
+type candidateDifference struct {
+	step            step
+	query           url.Values
+	reference, ours placementtest.Answer
+	// bothOK: both are candidates, and these fields are set.
+	bothOK     bool
+	lacks      []string // requests of ours that the reference has not
+	more       []string // requests of the reference that ours has not
+	summaries  bool     // those of providers that both have are equal
+	moreThan   bool     // each request in more has more of a class than was asked for
+	headersOK  bool
+	ourSummary map[string]json.RawMessage
+}
+
+func newCandidateDifference(s step, reference, ours placementtest.Answer) candidateDifference {
+	d := candidateDifference{step: s, reference: reference, ours: ours}
+	_, raw, _ := strings.Cut(s.path, "?")
+	d.query, _ = url.ParseQuery(raw)
+	r, ok := parseCandidates(reference)
+	o, alsoOK := parseCandidates(ours)
+	d.bothOK = ok && alsoOK
+	if !d.bothOK {
+		return d
+	}
+	d.headersOK = sameHeaders(reference, ours)
+	d.ourSummary = o.Summaries
+	inReference, inOurs := r.texts(), o.texts()
+	d.moreThan = true
+	for text := range inReference {
+		if !inOurs[text] {
+			d.more = append(d.more, text)
+			d.moreThan = d.moreThan && sums(text) != asked(d.query)
+		}
+	}
+	for text := range inOurs {
+		if !inReference[text] {
+			d.lacks = append(d.lacks, text)
+		}
+	}
+	d.summaries = true
+	for u, summary := range r.Summaries {
+		if other := o.Summaries[u]; other != nil && string(other) != string(summary) {
+			d.summaries = false
+		}
+	}
+	return d
+}
+
+// sums is how much of each class a candidate takes.
+func sums(request string) string {
+	var body struct{ Allocations json.RawMessage }
+	if json.Unmarshal([]byte(request), &body) != nil {
+		return ""
+	}
+	type allocation struct{ Resources map[string]int }
+	var byProvider map[string]allocation
+	var listed []allocation
+	if json.Unmarshal(body.Allocations, &byProvider) == nil {
+		for _, a := range byProvider {
+			listed = append(listed, a)
+		}
+	} else if json.Unmarshal(body.Allocations, &listed) != nil {
+		return ""
+	}
+	total := map[string]int{}
+	for _, a := range listed {
+		for class, n := range a.Resources {
+			total[class] += n
+		}
+	}
+	return fmt.Sprint(total)
+}
+
+// asked is how much of each class a query asks for.
+func asked(query url.Values) string {
+	total := map[string]int{}
+	for name, values := range query {
+		if !strings.HasPrefix(name, "resources") {
+			continue
+		}
+		group := map[string]int{}
+		for _, pair := range strings.Split(values[len(values)-1], ",") {
+			class, amount, _ := strings.Cut(pair, ":")
+			n, err := strconv.Atoi(strings.TrimSpace(amount))
+			if err != nil {
+				return "?"
+			}
+			group[class] = n
+		}
+		for class, n := range group {
+			total[class] += n
+		}
+	}
+	return fmt.Sprint(total)
+}
+
+func (d candidateDifference) suffixes() []string {
+	var all []string
+	for name := range d.query {
+		for _, key := range []string{"resources", "required", "member_of", "in_tree"} {
+			if suffix, ok := strings.CutPrefix(name, key); ok && !slices.Contains(all, suffix) {
+				all = append(all, suffix)
+			}
+		}
+	}
+	return all
+}
+
+// knownCandidateDifferences are those of package candidates' documentation.
+var knownCandidateDifferences = []struct {
+	reason   string
+	evidence string
+	matches  func(d candidateDifference) bool
+}{
+	{
+		reason:   "The reference answers some requests with root_required or member_of and nested sharing providers with an internal error; here they have an answer.",
+		evidence: "GET /allocation_candidates: 500.",
+		matches: func(d candidateDifference) bool {
+			return d.reference.Status == http.StatusInternalServerError && d.ours.Status == http.StatusOK
+		},
+	},
+	{
+		reason:   "The reference answers with amounts that sum up to more than was asked for, where a group without suffix and one with a suffix meet on shared classes.",
+		evidence: "Each candidate that it has and ours has not takes more of a class than the query names.",
+		matches: func(d candidateDifference) bool {
+			return d.bothOK && d.headersOK && d.summaries && len(d.lacks) == 0 && len(d.more) > 0 && d.moreThan
+		},
+	},
+}
