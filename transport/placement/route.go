@@ -130,27 +130,44 @@ func methodNotAllowed(method string) *failure {
 	return f
 }
 
-// match compares a path with a pattern, segment by segment.
+// match compares a path with a pattern, segment by segment. Most patterns are
+// not the one: only a match costs memory.
 func match(pattern, path string) (map[string]string, bool) {
-	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
-	if len(want) != len(have) {
+	if strings.Count(pattern, "/") != strings.Count(path, "/") {
 		return nil, false
 	}
-	var variables map[string]string
-	for i, w := range want {
-		if !strings.HasPrefix(w, "{") {
-			if w != have[i] {
-				return nil, false
-			}
-			continue
-		}
-		if have[i] == "" {
+	variables := 0
+	for want, have := pattern, path; want != "" || have != ""; {
+		var w, h string
+		w, want = nextSegment(want)
+		h, have = nextSegment(have)
+		switch {
+		case strings.HasPrefix(w, "{") && h != "":
+			variables++
+		case w != h:
 			return nil, false
 		}
-		if variables == nil {
-			variables = make(map[string]string, 2)
-		}
-		variables[strings.Trim(w, "{}")] = have[i]
 	}
-	return variables, true
+	if variables == 0 {
+		return nil, true
+	}
+	found := make(map[string]string, variables)
+	for want, have := pattern, path; want != ""; {
+		var w, h string
+		w, want = nextSegment(want)
+		h, have = nextSegment(have)
+		if w[0] == '{' {
+			found[strings.Trim(w, "{}")] = h
+		}
+	}
+	return found, true
+}
+
+// nextSegment splits a path that starts with a slash after its first segment.
+func nextSegment(path string) (segment, rest string) {
+	path = strings.TrimPrefix(path, "/")
+	if i := strings.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:]
+	}
+	return path, ""
 }
