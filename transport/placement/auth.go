@@ -45,8 +45,8 @@ func (NoAuth) Authenticate(r *http.Request) (Identity, bool) {
 	if over := r.Header.Get("X-Project-Id"); over != "" {
 		id.Project = over
 	}
-	if roles := r.Header.Get("X-Roles"); roles != "" {
-		for _, role := range strings.Split(roles, ",") {
+	if roles := r.Header.Values("X-Roles"); len(roles) > 0 { // an empty one leaves no role
+		for _, role := range strings.Split(strings.Join(roles, ","), ",") {
 			id.Roles = append(id.Roles, strings.TrimSpace(role))
 		}
 	} else if user == "admin" {

@@ -15,6 +15,11 @@
 // kept in their canonical form, so that consumers and aggregates written with
 // capitals or without dashes read back in lower case with dashes. The text of a
 // refusal by a schema ends with the schema's path and value on one line each.
+// Every answer to a request of a known version says vary, also the errors that
+// the service this API comes from leaves without; a negative or empty
+// Content-Length is refused, where that service executes the request; the media
+// type of a body may have capitals; the octets of a path are UTF-8. Rules of a
+// policy file that can't be read keep the node from starting, rather than deny.
 // An answer has a million candidates at most; more are refused with a hint to
 // use limit.
 package placement

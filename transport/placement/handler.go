@@ -220,7 +220,7 @@ func (c *call) path() string {
 
 func (c *call) mediaTypes(r *route) *failure {
 	if r.body != nil && r.body(c.version) {
-		given := c.r.Header.Get("Content-Type")
+		given := strings.Join(c.r.Header.Values("Content-Type"), ", ")
 		media, _, _ := strings.Cut(given, ";")
 		if media = strings.TrimSpace(media); !strings.EqualFold(media, mediaJSON) {
 			if given == "" {

@@ -62,7 +62,7 @@ func TestPrefix(t *testing.T) {
 	if got, want := r.Header.Get("Location"), url+"/placement/resource_providers/"+one; got != want {
 		t.Errorf("location %q, want %q", got, want)
 	}
-	if !strings.Contains(body, `"href":"/placement/resource_providers/`+one+`/traits"`) {
+	if !strings.Contains(body, `"href": "/placement/resource_providers/`+one+`/traits"`) {
 		t.Errorf("links without the prefix: %s", body)
 	}
 	r, body = send(t, "GET", url+"/resource_providers/"+one, "1.20", "")
@@ -187,21 +187,5 @@ func TestClusterFailures(t *testing.T) {
 	for _, path := range []string{"/", "/resource_providers"} {
 		r, body := send(t, "GET", url+path, "1.39", "")
 		must(t, 503, r, body)
-	}
-}
-
-func TestCrossOrigin(t *testing.T) {
-	url := serve(t, placementtest.NewNode(), Config{Origins: []string{"http://valid.example.com"}})
-	r, body := send(t, "OPTIONS", url+"/resource_providers", "1.0", "", "Origin", "http://valid.example.com", "Access-Control-Request-Method", "GET", "X-Auth-Token", "")
-	must(t, 200, r, body)
-	if got := r.Header.Get("Access-Control-Allow-Origin"); got != "http://valid.example.com" {
-		t.Errorf("allowed origin %q", got)
-	}
-	for _, origin := range []string{"http://valid.example.com", "http://other.example.com"} {
-		r, body = send(t, "GET", url+"/resource_providers", "1.0", "", "Origin", origin)
-		must(t, 200, r, body)
-		if got := r.Header.Get("Access-Control-Allow-Origin"); (got != "") != (origin == "http://valid.example.com") {
-			t.Errorf("%s: allowed origin %q", origin, got)
-		}
 	}
 }
