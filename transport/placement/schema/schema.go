@@ -31,6 +31,7 @@ const document = "mem:///request"
 func compile(doc map[string]any, strangersFirst bool) *Schema {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
+	c.UseRegexpEngine(compilePattern)
 	c.RegisterFormat(&jsonschema.Format{Name: "uuid", Validate: func(v any) error {
 		if s, ok := v.(string); ok {
 			if _, ok := UUID(s); !ok {
