@@ -69,7 +69,9 @@ func talk(t testing.TB, at net.Addr, texts ...string) (*http.Response, string) {
 		if response, err = http.ReadResponse(answers, &http.Request{Method: method}); err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if body, err = io.ReadAll(response.Body); err != nil {
+		body, err = io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,8 +157,12 @@ func TestSlowHead(t *testing.T) {
 		}
 	}
 	r, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil || r.StatusCode != http.StatusTeapot {
-		t.Errorf("%+v %v", r, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusTeapot {
+		t.Errorf("status %d", r.StatusCode)
 	}
 }
 

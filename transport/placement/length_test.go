@@ -55,6 +55,7 @@ func TestBadLength(t *testing.T) {
 			if versioned := c.status == 400; versioned != (r.Header.Get("OpenStack-API-Version") != "") {
 				t.Errorf("%s %s: headers %v", c.request, c.headers, r.Header)
 			}
+			r.Body.Close()
 			connection.Close()
 		}
 	}

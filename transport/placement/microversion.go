@@ -1,7 +1,6 @@
 package placement
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -75,7 +74,7 @@ func parseVersion(text string) (major, minor int, err error) {
 		return 0, 0, err
 	}
 	if !ok {
-		return 0, 0, errors.New("Version.__new__() missing 1 required positional argument: 'minor'")
+		return 0, 0, fmt.Errorf("%s() missing 1 required positional argument: 'minor'", "Version.__new__")
 	}
 	minor, err = parseInt(minorText)
 	return major, minor, err
