@@ -16,6 +16,8 @@ type Candidate struct {
 	// Mappings has every group in order of the request, with the providers
 	// that meet it in order of creation.
 	Mappings []Mapping
+
+	met []tree.Provider // what the mappings share
 }
 
 // Allocation is what a candidate takes of one class of one provider.
@@ -31,10 +33,11 @@ type Mapping struct {
 	Providers []tree.Provider
 }
 
-// candidate builds the answer that gives each slot its place.
-func (t *site) candidate(assigned []int32) Candidate {
+// candidate fills in the answer that gives each slot its place, into the memory
+// that c has.
+func (t *site) candidate(c *Candidate, assigned []int32) {
 	p := t.plan
-	c := Candidate{Allocations: make([]Allocation, 0, p.needs), Mappings: make([]Mapping, len(p.groups))}
+	c.Allocations = slices.Grow(c.Allocations[:0], p.needs)
 	for _, at := range t.group(assigned) {
 		from := len(c.Allocations)
 		for s := t.head[at]; s >= 0; s = t.next[s] {
@@ -43,20 +46,20 @@ func (t *site) candidate(assigned []int32) Candidate {
 			}
 		}
 	}
-	met := make([]tree.Provider, len(p.slots))
+	c.Mappings = slices.Grow(c.Mappings[:0], len(p.groups))[:len(p.groups)]
+	c.met = slices.Grow(c.met[:0], len(p.slots))[:len(p.slots)]
 	for i := 0; i < len(p.slots); { // the slots of a group are neighbours
 		group, from := p.slots[i].group, i
 		for ; i < len(p.slots) && p.slots[i].group == group; i++ {
-			met[i] = t.places[assigned[i]].provider
+			c.met[i] = t.places[assigned[i]].provider
 		}
-		providers := met[from:i:i]
+		providers := c.met[from:i:i]
 		if len(providers) > 1 {
 			slices.SortFunc(providers, func(a, b tree.Provider) int { return cmp.Compare(a.Number(), b.Number()) })
 			providers = slices.Compact(providers)
 		}
 		c.Mappings[group] = Mapping{p.groups[group].suffix, providers}
 	}
-	return c
 }
 
 // group lists the slots of each place, in their order, from head on. It

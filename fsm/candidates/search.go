@@ -116,52 +116,62 @@ func (f *Search) All() iter.Seq[Candidate] {
 }
 
 // Next returns the next candidate, or false after the last.
-func (f *Search) Next() (Candidate, bool) {
-	if f.left == 0 {
-		return Candidate{}, false
-	}
-	c, ok := f.chosen()
-	if ok && f.left > 0 {
-		f.left--
-	}
+func (f *Search) Next() (c Candidate, ok bool) {
+	ok = f.Into(&c)
 	return c, ok
 }
 
-// chosen returns the next one, drawn at random where the request bounds the
-// number to draw from.
-func (f *Search) chosen() (Candidate, bool) {
+// Into is Next into the memory of a candidate that is no longer needed.
+func (f *Search) Into(c *Candidate) bool {
+	if f.left == 0 || !f.chosen(c) {
+		return false
+	}
+	if f.left > 0 {
+		f.left--
+	}
+	return true
+}
+
+// chosen gets the next one, drawn at random where the request bounds the number
+// to draw from.
+func (f *Search) chosen(c *Candidate) bool {
 	if f.random == nil || f.plan.request.MaxGenerated == 0 || f.left < 0 && !f.isSet {
-		return f.generate()
+		return f.generate(c)
 	}
 	if !f.isSet {
 		f.isSet = true
-		for c, ok := f.generate(); ok; c, ok = f.generate() {
-			f.drawn = append(f.drawn, c)
+		for {
+			var one Candidate
+			if !f.generate(&one) {
+				break
+			}
+			f.drawn = append(f.drawn, one)
 		}
 		mix(f.random, f.drawn)
 	}
 	if len(f.drawn) == 0 {
-		return Candidate{}, false
+		return false
 	}
-	c := f.drawn[0]
+	*c = f.drawn[0]
 	f.drawn = f.drawn[1:]
-	return c, true
+	return true
 }
 
-func (f *Search) generate() (Candidate, bool) {
+func (f *Search) generate(c *Candidate) bool {
 	if most := f.plan.request.MaxGenerated; most > 0 && f.work.Generated >= most {
-		return Candidate{}, false
+		return false
 	}
 	for {
 		t, assigned := f.step()
 		if assigned == nil {
-			return Candidate{}, false
+			return false
 		}
 		if f.repeated(t, assigned) {
 			continue
 		}
 		f.work.Generated++
-		return t.candidate(assigned), true
+		t.candidate(c, assigned)
+		return true
 	}
 }
 

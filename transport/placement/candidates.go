@@ -30,6 +30,7 @@ func listCandidates(c *call) *failure {
 		return f
 	}
 	answer := newCandidateAnswer(s, c.version, q)
+	defer answer.free()
 	if f := c.search(s, q, answer); f != nil {
 		return f
 	}
@@ -56,7 +57,8 @@ func (c *call) search(s *tree.State, q *candidateQuery, answer *candidateAnswer)
 		}
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
-	for found := range search.All() {
+	var found candidates.Candidate
+	for search.Into(&found) {
 		answer.add(&found)
 		switch {
 		case answer.count%candidatesPerCheck != 0:

@@ -3,6 +3,7 @@ package placement
 import (
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/fsm/tree"
@@ -21,8 +22,26 @@ type candidateAnswer struct {
 	classes []uint32
 }
 
+// bodies are buffers of earlier answers: most are of similar size, and letting
+// one grow again and again costs more than what is written to it.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// bodyKeptMax bounds the buffers that are kept.
+const bodyKeptMax = 8 << 20
+
+// free gives the answer's memory back. Nothing of it may be used after.
+func (a *candidateAnswer) free() {
+	if body := a.body; cap(body) <= bodyKeptMax {
+		bodies.Put(&body)
+	}
+	a.body = nil
+}
+
 func newCandidateAnswer(s *tree.State, version microversion, q *candidateQuery) *candidateAnswer {
-	a := &candidateAnswer{state: s, version: version, body: make([]byte, 0, 4096), about: candidates.Summary{Nested: version >= 29}}
+	a := &candidateAnswer{state: s, version: version, about: candidates.Summary{Nested: version >= 29}}
+	if kept, ok := bodies.Get().(*[]byte); ok {
+		a.body = (*kept)[:0]
+	}
 	a.body = append(a.body, `{"allocation_requests":[`...)
 	for _, g := range q.groups {
 		for _, n := range g.needs {
