@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,6 +159,29 @@ func TestWritesInTurn(t *testing.T) {
 		if r.Errors != 0 {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// Claims that can't be taken back together are taken back one by one.
+func TestReleaseAfterConflict(t *testing.T) {
+	var mu sync.Mutex
+	left := map[string]bool{"a": true, "b": true, "c": true}
+	w := &world{note: func(string) {}, target: serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch r.Method {
+		case http.MethodGet:
+			_, _ = io.WriteString(w, `{"allocations": {"a": {"consumer_generation": 1}, "b": {"consumer_generation": 1}, "c": {"consumer_generation": 2}}}`)
+		case http.MethodPost:
+			w.WriteHeader(http.StatusConflict)
+		case http.MethodDelete:
+			delete(left, strings.TrimPrefix(r.URL.Path, "/allocations/"))
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})}
+	w.root("host", nil)
+	if err := w.release(t.Context()); err != nil || len(left) != 0 {
+		t.Errorf("%v; left %v", err, left)
 	}
 }
 

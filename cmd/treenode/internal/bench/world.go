@@ -264,7 +264,28 @@ func (w *world) release(ctx context.Context) error {
 		bodies[len(bodies)-1][consumer] = claimBody(jsonObject{}, generation)
 	}
 	return w.each(ctx, "removing claims, batch", len(bodies), func(c *connection, i int) error {
-		return c.send2xx(http.MethodPost, "/allocations", bodies[i])
+		b, err := json.Marshal(bodies[i])
+		if err != nil {
+			return err
+		}
+		r := request{http.MethodPost, "/allocations", b}
+		a, err := c.call(r)
+		switch {
+		case err != nil || a.status == http.StatusNoContent:
+			return err
+		case a.status != http.StatusConflict:
+			return statusError(r, a)
+		}
+		// Some services let two such requests meet at a provider's generation.
+		for consumer := range bodies[i] {
+			r := request{http.MethodDelete, "/allocations/" + consumer, nil}
+			if a, err := c.call(r); err != nil {
+				return err
+			} else if a.status != http.StatusNoContent && a.status != http.StatusNotFound {
+				return statusError(r, a)
+			}
+		}
+		return nil
 	})
 }
 
