@@ -72,11 +72,11 @@ func NewPolicy(mode PolicyMode, file []byte) (*Policy, error) {
 			}
 		}
 	default:
-		return nil, fmt.Errorf("policy mode %q is none of secure, legacy, open", mode)
+		return nil, fmt.Errorf("policy-mode: %q is none of secure, legacy, open", mode)
 	}
 	var given map[string]any
 	if err := yaml.Unmarshal(file, &given); err != nil {
-		return nil, fmt.Errorf("policy file: %w", err)
+		return nil, fmt.Errorf("policy-file: %w", err)
 	}
 	p := &Policy{rules: make(map[string]check, len(texts)), mode: mode}
 	for name, value := range given {
@@ -86,7 +86,7 @@ func NewPolicy(mode PolicyMode, file []byte) (*Policy, error) {
 		delete(texts, name)
 		c, err := readCheck(value)
 		if err != nil {
-			return nil, fmt.Errorf("policy file: rule %s: %w", name, err)
+			return nil, fmt.Errorf("policy-file: rule %s: %w", name, err)
 		}
 		p.rules[name] = c
 	}

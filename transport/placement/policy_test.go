@@ -74,7 +74,7 @@ func TestPolicyRefusesWhatItCannotRead(t *testing.T) {
 		{PolicySecure, "ours: '(role:a'", "parenthesis"},
 		{PolicySecure, "ours: 'role:a role:b'", "not expected"},
 		{PolicySecure, "ours: admin", `"admin"`},
-		{PolicySecure, "- a list", "policy file"},
+		{PolicySecure, "- a list", "policy-file"},
 	} {
 		if _, err := NewPolicy(c.mode, []byte(c.file)); err == nil || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%s %q: %v, want something with %q", c.mode, c.file, err, c.part)

@@ -27,7 +27,7 @@ func node(t *testing.T) *Target {
 	t.Helper()
 	s, err := server.Start(server.Config{
 		NodeID: "n1", DataDir: t.TempDir(), Listen: "127.0.0.1:0", PeerListen: "127.0.0.1:0",
-		RequestTimeout: 10 * time.Second, PolicyMode: "secure", Logger: hclog.NewNullLogger(),
+		RequestTimeout: 10 * time.Second, Logger: hclog.NewNullLogger(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -45,8 +45,8 @@ func TestBenchList(t *testing.T) {
 	}
 }
 
-// placement takes everything and knows nothing: enough for claims.
-func placement(t *testing.T, claim int) string {
+// placementStub takes everything and knows nothing: enough for claims.
+func placementStub(t *testing.T, claim int) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -65,7 +65,7 @@ func placement(t *testing.T, claim int) string {
 }
 
 func TestBenchCompare(t *testing.T) {
-	fine, broken := placement(t, http.StatusNoContent), placement(t, http.StatusConflict)
+	fine, broken := placementStub(t, http.StatusNoContent), placementStub(t, http.StatusConflict)
 	short := []string{"bench", "--row", "claims@*", "--clients", "1,2", "--hosts", "10", "--duration", "20ms", "--warm-up", "1ms", "--runs", "2"}
 	out, errs, code := run(t, "", append(short, "--target", fine, "--compare", fine, "--skip-on-compare", "claims@2", "-o", "json")...)
 	var report benchReport

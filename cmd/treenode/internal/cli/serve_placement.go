@@ -8,6 +8,7 @@ import (
 
 	"github.com/treenode/treenode/cmd/treenode/internal/server"
 	"github.com/treenode/treenode/fsm/candidates"
+	"github.com/treenode/treenode/transport/placement"
 )
 
 // placementFlags are the flags of serve that are about the Placement API.
@@ -37,17 +38,16 @@ func (p *placementFlags) apply(c *server.Config) error {
 	if p.auth != "noauth2" {
 		return usage("auth: %q is not noauth2", p.auth)
 	}
-	switch p.policyMode {
-	case "secure", "legacy", "open":
-	default:
-		return usage("policy-mode: %q is not one of secure, legacy, open", p.policyMode)
-	}
+	var file []byte
 	if p.policyFile != "" {
-		b, err := os.ReadFile(p.policyFile)
-		if err != nil {
+		var err error
+		if file, err = os.ReadFile(p.policyFile); err != nil {
 			return usage("policy-file: %w", err)
 		}
-		c.PolicyFile = b
+	}
+	policy, err := placement.NewPolicy(placement.PolicyMode(p.policyMode), file)
+	if err != nil {
+		return usage("%w", err)
 	}
 	for _, origin := range p.origins {
 		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
@@ -65,7 +65,7 @@ func (p *placementFlags) apply(c *server.Config) error {
 	default:
 		return usage("candidates-order: %q is not one of depth-first, breadth-first", p.order)
 	}
-	c.PolicyMode, c.CORSOrigins = p.policyMode, p.origins
+	c.Policy, c.CORSOrigins = policy, p.origins
 	c.IncompleteProject, c.IncompleteUser = p.project, p.user
 	return nil
 }

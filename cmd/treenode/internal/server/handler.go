@@ -46,15 +46,13 @@ func newHandlers(node *cluster.Node, c Config) (*handlers, error) {
 		return nil, err
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	policy, err := placement.NewPolicy(placement.PolicyMode(c.PolicyMode), c.PolicyFile)
-	if err != nil {
-		return nil, err
-	}
-	if unknown := policy.Unknown(); len(unknown) > 0 {
-		c.Logger.Warn("the policy file has rules that nothing asks for", "rules", unknown)
+	if c.Policy != nil {
+		if unknown := c.Policy.Unknown(); len(unknown) > 0 {
+			c.Logger.Warn("the policy file has rules that nothing asks for", "rules", unknown)
+		}
 	}
 	of, err := placement.New(node, placement.Config{
-		RequestTimeout: c.RequestTimeout, Policy: policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
+		RequestTimeout: c.RequestTimeout, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
 		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
 		Candidates: c.Candidates, Metrics: metrics, Logger: c.Logger.Named("placement"),
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/transport/bareanswer"
+	"github.com/treenode/treenode/transport/placement"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -44,10 +45,8 @@ type Config struct {
 	RequestTimeout  time.Duration
 	// RaftLog is what keeps the log on disk; see cluster.Config.
 	RaftLog string
-	// PolicyMode and PolicyFile, the content of a file or nil, say who may use
-	// the Placement API; see placement.NewPolicy.
-	PolicyMode  string
-	PolicyFile  []byte
+	// Policy says who may use the Placement API. Nil means that of mode secure.
+	Policy      *placement.Policy
 	CORSOrigins []string
 	// IncompleteProject and IncompleteUser own what microversions below 1.8
 	// claim. Empty means the zero UUID.

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What serve can't do it refuses before it makes a data directory, naming the
+// flag or the file.
+func TestServeRefuses(t *testing.T) {
+	dir := t.TempDir()
+	policy := filepath.Join(dir, "policy.yaml")
+	if err := os.WriteFile(policy, []byte("ours: 'role:a and'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	for _, c := range []struct{ args, want string }{
+		{"--auth keystone", `auth: "keystone"`},
+		{"--policy-mode strict", `policy-mode: "strict"`},
+		{"--policy-file " + filepath.Join(dir, "none"), "policy-file: "},
+		{"--policy-file " + policy, "policy-file: rule ours"},
+		{"--cors-origin example.com", `cors-origin: "example.com"`},
+		{"--cors-origin http://example.com/path", `cors-origin: "http://example.com/path"`},
+		{"--candidates-order random", `candidates-order: "random"`},
+		{"--candidates-max -1", "candidates-max: -1"},
+		{"--raft-log paper", `raft-log "paper"`},
+		{"--join nowhere", `join: "nowhere"`},
+		{"--bootstrap-expect 3", "bootstrap-expect 3 needs join"},
+		{"--node-id a/b", `node id "a/b"`},
+		{"--listen 192.0.2.1:8778", "--insecure-listen"},
+		{"--peer-listen 0.0.0.0:8779", "--insecure-listen"},
+		{"--pprof 192.0.2.1:6060", "pprof"},
+		{"--log-format xml", `log-format: "xml"`},
+		{"--config " + filepath.Join(dir, "none"), "config: "},
+	} {
+		args := append([]string{"serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"}, strings.Fields(c.args)...)
+		_, errs, code := run(t, "", args...)
+		if code != exitUsage || !strings.Contains(errs, c.want) {
+			t.Errorf("%s: exit code %d, %q, want %q", c.args, code, errs, c.want)
+		}
+		if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: there is a data directory (%v)", c.args, err)
+		}
+	}
+}
