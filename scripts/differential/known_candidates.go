@@ -128,6 +128,7 @@ type candidateDifference struct {
 	more       []string // requests of the reference that ours has not
 	summaries  bool     // those of providers that both have are equal
 	moreThan   bool     // each request in more has more of a class than was asked for
+	shared     bool     // each request in lacks takes from a sharing provider
 	headersOK  bool
 	ourSummary map[string]json.RawMessage
 }
@@ -145,7 +146,7 @@ func newCandidateDifference(s step, reference, ours placementtest.Answer) candid
 	d.headersOK = sameHeaders(reference, ours)
 	d.ourSummary = o.Summaries
 	inReference, inOurs := r.texts(), o.texts()
-	d.moreThan = true
+	d.moreThan, d.shared = true, true
 	for text := range inReference {
 		if !inOurs[text] {
 			d.more = append(d.more, text)
@@ -155,6 +156,9 @@ func newCandidateDifference(s step, reference, ours placementtest.Answer) candid
 	for text := range inOurs {
 		if !inReference[text] {
 			d.lacks = append(d.lacks, text)
+			d.shared = d.shared && slices.ContainsFunc(anyOwnUUID.FindAllString(text, -1), func(u string) bool {
+				return strings.Contains(string(o.Summaries[u]), sharing)
+			})
 		}
 	}
 	d.summaries = true
@@ -214,6 +218,50 @@ func asked(query url.Values) string {
 	return fmt.Sprint(total)
 }
 
+// positive reports whether a group asks for a trait or an aggregate.
+func (d candidateDifference) positive(suffix string) bool {
+	for _, value := range append(slices.Clone(d.query["required"+suffix]), d.query["member_of"+suffix]...) {
+		for _, name := range strings.Split(value, ",") {
+			if strings.HasPrefix(value, "!in:") {
+				break
+			}
+			if !strings.HasPrefix(strings.TrimSpace(name), "!") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyLacks reports whether the reference has fewer candidates, and all else
+// is the same.
+func (d candidateDifference) onlyLacks() bool {
+	return d.bothOK && d.headersOK && d.summaries && len(d.lacks) > 0 && len(d.more) == 0
+}
+
+// onlyMore reports whether the reference has more candidates, and all else is
+// the same.
+func (d candidateDifference) onlyMore() bool {
+	return d.bothOK && d.headersOK && d.summaries && len(d.lacks) == 0 && len(d.more) > 0
+}
+
+var amount = regexp.MustCompile(`":[0-9]+`)
+
+// sameButAmounts reports whether each of ours is, but for the amounts, among
+// those of the reference, and the other way round where ours lacks none at all.
+func sameButAmounts(more, lacks []string) bool {
+	shapes := map[string]bool{}
+	for _, text := range more {
+		shapes[amount.ReplaceAllString(text, `":n`)] = true
+	}
+	for _, text := range lacks {
+		if !shapes[amount.ReplaceAllString(text, `":n`)] {
+			return false
+		}
+	}
+	return true
+}
+
 func (d candidateDifference) suffixes() []string {
 	var all []string
 	for name := range d.query {
@@ -233,6 +281,28 @@ var knownCandidateDifferences = []struct {
 	matches  func(d candidateDifference) bool
 }{
 	{
+		reason:   "In the reference a group without resources that has only in_tree, forbidden traits or forbidden aggregates finds nothing, and its in_tree is ignored beside a required trait; here each condition holds by itself.",
+		evidence: "GET /allocation_candidates?resources1=A:1&required2=!T&same_subtree=1,2: nothing, though the provider of A has no T.",
+		matches: func(d candidateDifference) bool {
+			for _, suffix := range d.suffixes() {
+				if d.query.Has("resources" + suffix) {
+					continue
+				}
+				if !d.positive(suffix) && d.onlyLacks() || d.query.Has("in_tree"+suffix) && d.onlyMore() {
+					return true
+				}
+			}
+			return false
+		},
+	},
+	{
+		reason:   "Where a tree is nested and the group without suffix has one class among several groups, the reference does not find a sharing provider for it; here it does, as with several classes.",
+		evidence: "GET /allocation_candidates?resources=B:1&resources1=A:1: each candidate that the reference lacks takes from a sharing provider.",
+		matches: func(d candidateDifference) bool {
+			return d.onlyLacks() && d.shared && len(d.suffixes()) > 1 && d.query.Has("resources") && !strings.Contains(d.query.Get("resources"), ",")
+		},
+	},
+	{
 		reason:   "The reference answers some requests with root_required or member_of and nested sharing providers with an internal error; here they have an answer.",
 		evidence: "GET /allocation_candidates: 500.",
 		matches: func(d candidateDifference) bool {
@@ -241,9 +311,9 @@ var knownCandidateDifferences = []struct {
 	},
 	{
 		reason:   "The reference answers with amounts that sum up to more than was asked for, where a group without suffix and one with a suffix meet on shared classes.",
-		evidence: "Each candidate that it has and ours has not takes more of a class than the query names.",
+		evidence: "Each candidate that it has and ours has not takes more of a class than the query names, and stands for one of ours or for none.",
 		matches: func(d candidateDifference) bool {
-			return d.bothOK && d.headersOK && d.summaries && len(d.lacks) == 0 && len(d.more) > 0 && d.moreThan
+			return d.bothOK && d.headersOK && d.summaries && len(d.more) > 0 && d.moreThan && sameButAmounts(d.more, d.lacks)
 		},
 	},
 }

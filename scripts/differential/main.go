@@ -40,7 +40,7 @@ func parse() options {
 	flag.IntVar(&o.steps, "steps", 2000, "how many `requests` to play to each at least")
 	flag.IntVar(&o.length, "length", 40, "how many `requests` a history has")
 	flag.Uint64Var(&o.first, "first", 0, "the `number` of the first history of the seed")
-	flag.BoolVar(&o.all, "all", false, "go on after a difference; of those that look alike one is shown")
+	flag.BoolVar(&o.all, "all", false, "go on after a difference, and shrink none; of those that look alike one is shown")
 	flag.Parse()
 	o.references, o.ours = list(references), list(ours)
 	if (len(o.references) > 0) == (o.oracles > 0) || len(o.ours) > 0 && o.cluster > 0 || flag.NArg() > 0 || o.steps < 1 || o.length < 8 {

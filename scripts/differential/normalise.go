@@ -12,7 +12,7 @@ import (
 
 var (
 	anyUUID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	foreign = regexp.MustCompile(`^CUSTOM_[0-9]{8}_`)
+	foreign = regexp.MustCompile(`^CUSTOM_[0-9]{8}(_|$)`)
 )
 
 const zeroUUID = "00000000-0000-0000-0000-000000000000"
@@ -82,7 +82,8 @@ func onlyOwn(body, space string, strict bool) string {
 			if json.Unmarshal(entry, &class) != nil && json.Unmarshal(entry, &trait) != nil {
 				return false
 			}
-			return foreign.MatchString(class.Name + trait)
+			// The standard traits are those of a release, and each has its own.
+			return foreign.MatchString(class.Name) || trait != "" && trait != "HW_CPU_X86_VMX" && trait != "HW_CPU_X86_SGX"
 		})
 	}
 	return compact(lists)

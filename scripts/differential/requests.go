@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // step makes a request; early in a history rather one that adds something.
 func (g generator) step(early bool) step {
@@ -70,7 +73,7 @@ func (g generator) oddRoute(v, one string) step {
 	case 2:
 		s.path += "?" + pick(g, "foo=1", "", "&", "=", "limit=1", "%ff", "%", "a=%zz")
 	case 3:
-		s.path += pick(g, "%2f", "%20", "%C3%A9", ";x")
+		s.path = cmp.Or(s.path, "/") + pick(g, "%2f", "%20", "%C3%A9", ";x")
 	}
 	if s.method == "PUT" || s.method == "POST" || s.method == "PATCH" {
 		s.body = pick(g, "", "", "{}", "[]", `{"name": "CUSTOM_{ns}_A"}`)

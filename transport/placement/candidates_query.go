@@ -29,6 +29,7 @@ type groupQuery struct {
 	traits  wanted
 	members []members
 	inTree  tree.UUID // zero where it is not given
+	nowhere bool      // in_tree is not written as we write UUIDs: nobody has it
 	// traitsGiven and membersGiven say which parameters the group has.
 	traitsGiven, membersGiven bool
 }
@@ -160,14 +161,18 @@ func (c *call) groups(q *candidateQuery, parameters []parameter, values url.Valu
 		if key == "" || done[p.name] {
 			continue
 		}
-		done[p.name] = true
+		done[p.name] = key == "required" || key == "member_of" // all their values at once
 		g := bySuffix[suffix]
 		if g == nil {
 			g = &groupQuery{suffix: suffix}
 			bySuffix[suffix] = g
 			q.groups = append(q.groups, g)
 		}
-		if f := c.groupParameter(g, key, p.name, values[p.name]); f != nil {
+		given := []string{p.value}
+		if done[p.name] {
+			given = values[p.name]
+		}
+		if f := c.groupParameter(g, key, p.name, given); f != nil {
 			return f
 		}
 	}
@@ -190,11 +195,12 @@ func (c *call) groupParameter(g *groupQuery, key, name string, values []string) 
 		g.members, f = c.parseMembers(name, values)
 	case "in_tree":
 		for _, value := range values {
-			u, ok := schema.UUID(strings.TrimSpace(value))
+			text := strings.TrimSpace(value)
+			u, ok := schema.UUID(text)
 			if !ok {
 				return badRequest("Invalid query string parameters: Expected 'in_tree' parameter to be a format of uuid. Got: %s", value)
 			}
-			g.inTree = u
+			g.inTree, g.nowhere = u, u.String() != text
 		}
 	}
 	return f
@@ -340,6 +346,9 @@ func (q *candidateQuery) request(nested bool, o candidates.Options) (*candidates
 	}
 	r.RootForbidden = q.root.forbidden
 	for _, g := range q.groups {
+		if g.nowhere {
+			return nil, false
+		}
 		group := candidates.Group{
 			Suffix: g.suffix, Required: g.traits.required, Forbidden: g.traits.forbidden, InTree: g.inTree,
 		}

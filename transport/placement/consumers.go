@@ -65,12 +65,20 @@ func (c *call) consumerRequest(u tree.UUID, body *jsontext.Object) consumerReque
 	return r
 }
 
-// add takes what is asked of one provider; of two mentions, the last counts.
+// add takes what is asked of one provider; of two mentions, the last counts, in
+// the place of the first.
 func (r *consumerRequest) add(provider string, resources *jsontext.Object) {
-	r.allocations = slices.DeleteFunc(r.allocations, func(a allocationRequest) bool { return a.provider == provider })
-	for _, class := range resources.Names() {
-		r.allocations = append(r.allocations, allocationRequest{provider, class, whole(resources.Get(class))})
+	same := func(a allocationRequest) bool { return a.provider == provider }
+	at := slices.IndexFunc(r.allocations, same)
+	if at < 0 {
+		at = len(r.allocations)
 	}
+	r.allocations = slices.DeleteFunc(r.allocations, same)
+	var asked []allocationRequest
+	for _, class := range resources.Names() {
+		asked = append(asked, allocationRequest{provider, class, whole(resources.Get(class))})
+	}
+	r.allocations = slices.Insert(r.allocations, at, asked...)
 }
 
 // claimPlan is what requests come to on the state they were checked on, and

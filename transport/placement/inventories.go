@@ -238,10 +238,8 @@ func setInventories(c *call) *failure {
 			return badRequest("Unknown resource class in inventory for resource provider %s: %s", p.UUID(), noClass(class))
 		}
 	}
-	for _, old := range p.Inventories() {
-		if !given.Has(old.Class) && old.Used > 0 {
-			return conflict("update conflict: %s", inUse(old.Class, p)).as(codeInventoryInUse)
-		}
+	if used := usedClasses(p, nil, given.Has); used != "" {
+		return conflict("update conflict: %s", inUse(used, p)).as(codeInventoryInUse)
 	}
 	next, f := c.writeInventories(p, op)
 	if f != nil {
@@ -254,6 +252,17 @@ func setInventories(c *call) *failure {
 	return c.reply(http.StatusOK, jsontext.NewObject().Set("resource_provider_generation", next).Set("inventories", shown))
 }
 
+// usedClasses lists the classes in use, after changes, that are not kept.
+func usedClasses(p tree.Provider, changes map[holding]int64, kept func(class string) bool) string {
+	var used []string
+	for _, i := range p.Inventories() {
+		if !kept(i.Class) && i.Used+changes[holding{p.UUID(), i.Class}] > 0 {
+			used = append(used, i.Class)
+		}
+	}
+	return strings.Join(used, ", ")
+}
+
 func inUse(class string, p tree.Provider) string {
 	return "Inventory for '" + class + "' on resource provider '" + p.UUID().String() + "' in use."
 }
@@ -263,10 +272,8 @@ func deleteInventories(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	for _, old := range p.Inventories() {
-		if old.Used > 0 {
-			return conflict("%s", inUse(old.Class, p)).as(codeInventoryInUse)
-		}
+	if used := usedClasses(p, nil, func(string) bool { return false }); used != "" {
+		return conflict("%s", inUse(used, p)).as(codeInventoryInUse)
 	}
 	if _, f := c.writeInventories(p, tree.SetInventories{Provider: tree.ByUUID(p.UUID())}); f != nil {
 		return f

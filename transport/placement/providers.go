@@ -90,17 +90,17 @@ func createProvider(c *call) *failure {
 	}
 	op := tree.CreateProvider{UUID: u, Name: name}
 	if given := body.String("parent_provider_uuid"); given != "" {
-		parent, _ := schema.UUID(given)
 		unable := func(reason string) *failure {
 			return badRequest("Unable to create resource provider \"%s\", %s: Object action create failed because: %s", name, u, reason)
 		}
-		if parent == u {
+		if given == u.String() {
 			return unable("parent provider UUID cannot be same as UUID. Please set parent provider UUID to None if there is no parent.")
 		}
-		if _, ok := state.Find(tree.ByUUID(parent)); !ok {
+		parent, ok := lookup(state, given)
+		if !ok {
 			return unable("parent provider UUID does not exist.")
 		}
-		op.Parent = tree.ByUUID(parent)
+		op.Parent = tree.ByUUID(parent.UUID())
 	}
 	if f := checkNew(state, u, name); f != nil {
 		return f
@@ -221,12 +221,11 @@ func (c *call) planMove(s *tree.State, p tree.Provider, given string) (tree.Op, 
 		}
 		return tree.MoveProvider{Provider: tree.ByUUID(p.UUID())}, nil
 	}
-	u, _ := schema.UUID(given)
-	parent, ok := s.Find(tree.ByUUID(u))
+	parent, ok := lookup(s, given)
 	if !ok {
 		return nil, unable("create failed because: parent provider UUID does not exist.")
 	}
-	if hasParent && old.UUID() == u {
+	if hasParent && old.UUID() == parent.UUID() {
 		return nil, nil
 	}
 	if hasParent && c.version < 37 {
@@ -237,7 +236,7 @@ func (c *call) planMove(s *tree.State, p tree.Provider, given string) (tree.Op, 
 			return nil, unable("update failed because: creating loop in the provider tree is not allowed.")
 		}
 	}
-	return tree.MoveProvider{Provider: tree.ByUUID(p.UUID()), Parent: tree.ByUUID(u)}, nil
+	return tree.MoveProvider{Provider: tree.ByUUID(p.UUID()), Parent: tree.ByUUID(parent.UUID())}, nil
 }
 
 func deleteProvider(c *call) *failure {

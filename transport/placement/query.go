@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -292,6 +293,9 @@ func (n need) holds(p tree.Provider) bool {
 		n.amount >= inv.MinUnit && n.amount <= inv.MaxUnit && n.amount%inv.StepSize == 0
 }
 
+// grouped is a number whose digits are set in groups.
+var grouped = regexp.MustCompile(`^[+-]?[0-9]+(?:_[0-9]+)+$`)
+
 func parseResources(text string) ([]need, *failure) {
 	malformed := func(got string) *failure {
 		return badRequest("Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: %s.", got)
@@ -306,6 +310,9 @@ func parseResources(text string) ([]need, *failure) {
 			return nil, malformed(part)
 		}
 		given := strings.TrimSpace(fields[1])
+		if grouped.MatchString(given) {
+			given = strings.ReplaceAll(given, "_", "")
+		}
 		amount, err := strconv.ParseInt(given, 10, 64)
 		switch {
 		case errors.Is(err, strconv.ErrRange) && amount > 0:

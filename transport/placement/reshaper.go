@@ -113,11 +113,11 @@ func checkReshape(s *tree.State, inventories []tree.ReshapeInventories, claims [
 		if !ok {
 			continue
 		}
-		for _, old := range p.Inventories() {
-			kept := slices.ContainsFunc(r.Inventories, func(i tree.InventoryOf) bool { return i.Class == old.Class })
-			if !kept && old.Used+used[holding{p.UUID(), old.Class}] > 0 {
-				return conflict("update conflict: %s", inUse(old.Class, p)).as(codeInventoryInUse)
-			}
+		lost := usedClasses(p, used, func(class string) bool {
+			return slices.ContainsFunc(r.Inventories, func(i tree.InventoryOf) bool { return i.Class == class })
+		})
+		if lost != "" {
+			return conflict("update conflict: %s", inUse(lost, p)).as(codeInventoryInUse)
 		}
 	}
 	return nil

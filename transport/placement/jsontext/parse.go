@@ -29,6 +29,9 @@ const depthMax = 100
 // error is a *SyntaxError.
 func Parse(text []byte) (any, error) {
 	p := &parser{text: string(text)}
+	if strings.HasPrefix(p.text, "\ufeff") {
+		return nil, p.fail(0, "Unexpected UTF-8 BOM (decode using utf-8-sig)")
+	}
 	if !utf8.ValidString(p.text) {
 		return nil, p.fail(0, "Text is not valid UTF-8")
 	}

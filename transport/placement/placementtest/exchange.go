@@ -78,7 +78,7 @@ func Send(client *http.Client, base string, r Request, more ...string) (Answer, 
 // in any order.
 var (
 	schemaText = regexp.MustCompile(`(?s)( |\n)+Failed validating (?:'|&#x27;)([a-zA-Z]+)(?:'|&#x27;) in schema((?:\[.*?\])*):.*$`)
-	badGroups  = regexp.MustCompile(`(bad group\(s\) - \[)('[^\]]*')\]`)
+	badGroups  = regexp.MustCompile(`(bad group\(s\) - \[|Real suffixes should be specified in .same_subtree.: \[)('[^\]]*')\]`)
 	unknown    = regexp.MustCompile(`[A-Z][A-Z0-9_]+(?:, [A-Z][A-Z0-9_]+)+|[0-9a-f-]{36}(?:, [0-9a-f-]{36})+`)
 )
 
