@@ -40,6 +40,9 @@ type Config struct {
 	// Candidates are the operator's choices for every search. MaxSteps 0 means
 	// a bound that no sensible request meets.
 	Candidates candidates.Options
+	// CompressFrom is the size in bytes from which an answer is compressed for
+	// clients that accept gzip. 0 means that none is.
+	CompressFrom int
 	// Metrics counts requests. Nil means that nobody does.
 	Metrics *health.Metrics
 	// Logger gets internal errors. Nil means none.
@@ -276,6 +279,9 @@ func (c *call) send(status int, media string, body []byte) {
 		h.Set("Content-Type", media)
 	} else {
 		h["Content-Type"] = nil // none, instead of a guess
+	}
+	if status == http.StatusOK {
+		body = c.compressed(body)
 	}
 	if len(c.vary) > 0 {
 		h.Set("Vary", strings.Join(c.vary, ","))

@@ -18,7 +18,7 @@ type placementFlags struct {
 	project, user                string
 	order                        string
 	random                       bool
-	maxGenerated                 int
+	maxGenerated, compressFrom   int
 }
 
 func (p *placementFlags) add(f *pflag.FlagSet) {
@@ -31,6 +31,7 @@ func (p *placementFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&p.random, "candidates-random", false, "choose allocation candidates at random before a request's limit cuts them")
 	f.IntVar(&p.maxGenerated, "candidates-max", 0, "most allocation candidates to generate for a request; 0 for no bound")
 	f.StringVar(&p.order, "candidates-order", "depth-first", "depth-first: all candidates of a tree, then the next tree's; breadth-first: trees take turns")
+	f.IntVar(&p.compressFrom, "compress-from", 0, "size in bytes from which Placement answers are compressed for clients that accept gzip; 0 for never")
 }
 
 // apply checks the flags and hands them on.
@@ -57,6 +58,10 @@ func (p *placementFlags) apply(c *server.Config) error {
 	if p.maxGenerated < 0 {
 		return usage("candidates-max: %d; it must not be negative", p.maxGenerated)
 	}
+	if p.compressFrom < 0 {
+		return usage("compress-from: %d; it must not be negative", p.compressFrom)
+	}
+	c.CompressFrom = p.compressFrom
 	c.Candidates = candidates.Options{MaxGenerated: p.maxGenerated, Random: p.random}
 	switch p.order {
 	case "depth-first":

@@ -54,7 +54,7 @@ func newHandlers(node *cluster.Node, c Config) (*handlers, error) {
 	of, err := placement.New(node, placement.Config{
 		RequestTimeout: c.RequestTimeout, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
 		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
-		Candidates: c.Candidates, Metrics: metrics, Logger: c.Logger.Named("placement"),
+		Candidates: c.Candidates, CompressFrom: c.CompressFrom, Metrics: metrics, Logger: c.Logger.Named("placement"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("placement: %w", err)

@@ -53,6 +53,7 @@ type Config struct {
 	IncompleteProject string
 	IncompleteUser    string
 	Candidates        candidates.Options
+	CompressFrom      int // bytes; 0 for never
 	// Pprof is a loopback address for Go's profiles; empty for none.
 	Pprof   string
 	Version string
