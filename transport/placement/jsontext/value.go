@@ -1,6 +1,9 @@
 package jsontext
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // Object is a JSON object whose members keep the order of their first mention.
 type Object struct {
@@ -25,6 +28,17 @@ func (o *Object) Get(name string) any { return o.values[name] }
 
 // Has reports whether there is such a member.
 func (o *Object) Has(name string) bool { _, ok := o.values[name]; return ok }
+
+// All yields the members in order.
+func (o *Object) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, name := range o.names {
+			if !yield(name, o.values[name]) {
+				return
+			}
+		}
+	}
+}
 
 // Names are the members' names in order.
 func (o *Object) Names() []string { return slices.Clone(o.names) }

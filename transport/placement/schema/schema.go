@@ -17,6 +17,7 @@ import (
 type Schema struct {
 	doc      map[string]any
 	compiled *jsonschema.Schema
+	quick    *acceptor
 	// strangersFirst: unknown members are told before missing ones, below the
 	// pointer within.
 	strangersFirst bool
@@ -43,7 +44,7 @@ func compile(doc map[string]any, strangersFirst bool) *Schema {
 	if err := c.AddResource(document, doc); err != nil {
 		panic(err)
 	}
-	return &Schema{doc: doc, compiled: c.MustCompile(document), strangersFirst: strangersFirst}
+	return &Schema{doc: doc, compiled: c.MustCompile(document), quick: newAcceptor(doc), strangersFirst: strangersFirst}
 }
 
 // below limits strangersFirst to a part of the schema.
