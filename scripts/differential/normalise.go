@@ -12,7 +12,7 @@ import (
 
 var (
 	anyUUID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	foreign = regexp.MustCompile(`^CUSTOM_[0-9]{8}(_|$)`)
+	foreign = regexp.MustCompile(`^CUSTOM_[0-9]{8}(_|\n|$)`)
 )
 
 const zeroUUID = "00000000-0000-0000-0000-000000000000"

@@ -198,7 +198,7 @@ func (p *pair) play(ctx context.Context, history []step) (*difference, error) {
 			}
 			continue
 		}
-		reason, v, err := p.judge(space, s, r, o)
+		reason, v, err := p.judge(space, s, &r, &o)
 		if err != nil {
 			return nil, err
 		}

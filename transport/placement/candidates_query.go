@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"errors"
 	"math"
 	"net/url"
 	"slices"
@@ -93,8 +94,11 @@ func (c *call) candidateQuery() (*candidateQuery, *failure) {
 	}
 	if text := values.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil { // the schema lets digits only through: it is too large
+		switch {
+		case errors.Is(err, strconv.ErrRange):
 			n = math.MaxInt
+		case err != nil: // the schema saw the last of several, and the first counts
+			return nil, badRequest("Invalid query string parameters: %s is not a number", schema.Quoted(text))
 		}
 		q.limit = n
 	}

@@ -2,6 +2,7 @@ package jsontext
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,14 +27,14 @@ func (e *SyntaxError) Error() string {
 const depthMax = 100
 
 // Parse reads one value: *Object, []any, string, json.Number, bool or nil. The
-// error is a *SyntaxError.
+// error is a *SyntaxError, unless the text is no UTF-8.
 func Parse(text []byte) (any, error) {
 	p := &parser{text: string(text)}
 	if strings.HasPrefix(p.text, "\ufeff") {
 		return nil, p.fail(0, "Unexpected UTF-8 BOM (decode using utf-8-sig)")
 	}
-	if !utf8.ValidString(p.text) {
-		return nil, p.fail(0, "Text is not valid UTF-8")
+	if problem := InvalidUTF8(p.text); problem != "" {
+		return nil, errors.New(problem)
 	}
 	p.space()
 	v, err := p.value(0)

@@ -31,7 +31,7 @@ func TestParseErrors(t *testing.T) {
 		"{\"name\": \"a\tb\"}":   `Invalid control character at: line 1 column 12 (char 11)`,
 		`{} x`:                   `Extra data: line 1 column 4 (char 3)`,
 		`"abc`:                   `Unterminated string starting at: line 1 column 1 (char 0)`,
-		"\"\xff\"":               `Text is not valid UTF-8: line 1 column 1 (char 0)`,
+		"\"\xff\"":               `'utf-8' codec can't decode byte 0xff in position 1: invalid start byte`,
 		strings.Repeat("[", 200): `Nesting is too deep: line 1 column 102 (char 101)`,
 	} {
 		if _, err := Parse([]byte(text)); err == nil || err.Error() != want {

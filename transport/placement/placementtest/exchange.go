@@ -85,6 +85,7 @@ var (
 // Normal is a body in the form that is compared.
 func Normal(body, media string) string {
 	if media != "application/json" {
+		body = unknown.ReplaceAllStringFunc(body, sortNames)
 		return schemaText.ReplaceAllString(body, " Failed validating '$2' in schema$3")
 	}
 	var v any
