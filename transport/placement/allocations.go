@@ -143,11 +143,14 @@ func (c *call) claim(requests []consumerRequest, unknownClass func(string) *fail
 	if f != nil {
 		return f
 	}
-	if f := checkClasses(s, plan.claims, unknownClass); f != nil {
-		return f
-	}
-	if f := checkClaims(s, plan.claims, capacityOf); f != nil {
-		return f
+	// Early on nothing is told but whether it may be proposed.
+	if c.attempt != early || plan.tight {
+		if f := checkClasses(s, plan.claims, unknownClass); f != nil {
+			return f
+		}
+		if f := checkClaims(s, plan.claims, capacityOf); f != nil {
+			return f
+		}
 	}
 	if len(plan.claims) == 0 {
 		return c.done(http.StatusNoContent)

@@ -86,6 +86,9 @@ func (r *consumerRequest) add(provider string, resources *jsontext.Object) {
 type claimPlan struct {
 	claims     []tree.ConsumerClaim
 	conditions []tree.Precondition
+	// tight: something asked for does not fit into what is left of it. Where a
+	// consumer gives something back, it may fit all the same.
+	tight bool
 }
 
 // plan checks consumers first, then providers. Classes are the next to check.
@@ -107,6 +110,9 @@ func (c *call) plan(s *tree.State, requests []consumerRequest) (claimPlan, *fail
 			if !ok {
 				return plan, badRequest("Allocation for resource provider '%s' that does not exist.", a.provider)
 			}
+			class, known := s.ClassNumber(a.class)
+			room, supplied := p.RoomOf(class)
+			plan.tight = plan.tight || !known || !supplied || !room.Fits(a.amount)
 			claim.Allocations = append(claim.Allocations, tree.AllocationOf{
 				Provider: tree.ByUUID(p.UUID()), Class: a.class, Amount: a.amount,
 			})
