@@ -123,14 +123,14 @@ type candidateDifference struct {
 	query           url.Values
 	reference, ours placementtest.Answer
 	// bothOK: both are candidates, and these fields are set.
-	bothOK     bool
-	lacks      []string // requests of ours that the reference has not
-	more       []string // requests of the reference that ours has not
-	summaries  bool     // those of providers that both have are equal
-	moreThan   bool     // each request in more has more of a class than was asked for
-	shared     bool     // each request in lacks takes from a sharing provider
-	headersOK  bool
-	ourSummary map[string]json.RawMessage
+	bothOK    bool
+	lacks     []string // requests of ours that the reference has not
+	more      []string // requests of the reference that ours has not
+	summaries bool     // those of providers that both have are equal
+	moreThan  bool     // each request in more has more of a class than was asked for
+	shared    bool     // each request in lacks meets the group without suffix from one sharing provider
+	headersOK bool
+	plausible bool // each request in lacks has what was asked for, and it fits
 }
 
 func newCandidateDifference(s step, reference, ours placementtest.Answer) candidateDifference {
@@ -144,9 +144,8 @@ func newCandidateDifference(s step, reference, ours placementtest.Answer) candid
 		return d
 	}
 	d.headersOK = sameHeaders(reference, ours)
-	d.ourSummary = o.Summaries
 	inReference, inOurs := r.texts(), o.texts()
-	d.moreThan, d.shared = true, true
+	d.moreThan, d.shared, d.plausible = true, true, true
 	for text := range inReference {
 		if !inOurs[text] {
 			d.more = append(d.more, text)
@@ -156,9 +155,8 @@ func newCandidateDifference(s step, reference, ours placementtest.Answer) candid
 	for text := range inOurs {
 		if !inReference[text] {
 			d.lacks = append(d.lacks, text)
-			d.shared = d.shared && slices.ContainsFunc(anyOwnUUID.FindAllString(text, -1), func(u string) bool {
-				return strings.Contains(string(o.Summaries[u]), sharing)
-			})
+			d.plausible = d.plausible && sums(text) == asked(d.query) && fits(text, o.Summaries)
+			d.shared = d.shared && oneShares(text, o.Summaries)
 		}
 	}
 	d.summaries = true
@@ -170,29 +168,74 @@ func newCandidateDifference(s step, reference, ours placementtest.Answer) candid
 	return d
 }
 
-// sums is how much of each class a candidate takes.
-func sums(request string) string {
+// allocation is what a candidate takes of one provider.
+type allocation struct {
+	Provider  struct{ UUID string } `json:"resource_provider"`
+	Resources map[string]int
+}
+
+// allocationsOf reads a candidate, in either form.
+func allocationsOf(request string) []allocation {
 	var body struct{ Allocations json.RawMessage }
 	if json.Unmarshal([]byte(request), &body) != nil {
-		return ""
+		return nil
 	}
-	type allocation struct{ Resources map[string]int }
 	var byProvider map[string]allocation
 	var listed []allocation
 	if json.Unmarshal(body.Allocations, &byProvider) == nil {
-		for _, a := range byProvider {
+		for u, a := range byProvider {
+			a.Provider.UUID = u
 			listed = append(listed, a)
 		}
 	} else if json.Unmarshal(body.Allocations, &listed) != nil {
-		return ""
+		return nil
 	}
+	return listed
+}
+
+// sums is how much of each class a candidate takes.
+func sums(request string) string {
 	total := map[string]int{}
-	for _, a := range listed {
+	for _, a := range allocationsOf(request) {
 		for class, n := range a.Resources {
 			total[class] += n
 		}
 	}
 	return fmt.Sprint(total)
+}
+
+// oneShares reports whether a candidate meets the group without suffix from
+// one sharing provider or, where it does not say, takes from one at all.
+func oneShares(request string, summaries map[string]json.RawMessage) bool {
+	var body struct{ Mappings map[string][]string }
+	if json.Unmarshal([]byte(request), &body) != nil {
+		return false
+	}
+	from := anyOwnUUID.FindAllString(request, -1)
+	if body.Mappings != nil {
+		if from = body.Mappings[""]; len(from) != 1 {
+			return false
+		}
+	}
+	return slices.ContainsFunc(from, func(u string) bool { return strings.Contains(string(summaries[u]), sharing) })
+}
+
+// fits reports whether the summaries have room for a candidate.
+func fits(request string, summaries map[string]json.RawMessage) bool {
+	for _, a := range allocationsOf(request) {
+		var summary struct {
+			Resources map[string]struct{ Capacity, Used int }
+		}
+		if json.Unmarshal(summaries[a.Provider.UUID], &summary) != nil {
+			return false
+		}
+		for class, n := range a.Resources {
+			if has := summary.Resources[class]; has.Used+n > has.Capacity {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // asked is how much of each class a query asks for.
@@ -236,7 +279,7 @@ func (d candidateDifference) positive(suffix string) bool {
 // onlyLacks reports whether the reference has fewer candidates, and all else
 // is the same.
 func (d candidateDifference) onlyLacks() bool {
-	return d.bothOK && d.headersOK && d.summaries && len(d.lacks) > 0 && len(d.more) == 0
+	return d.bothOK && d.headersOK && d.summaries && d.plausible && len(d.lacks) > 0 && len(d.more) == 0
 }
 
 // onlyMore reports whether the reference has more candidates, and all else is
@@ -296,10 +339,10 @@ var knownCandidateDifferences = []struct {
 		},
 	},
 	{
-		reason:   "Where a tree is nested and the group without suffix has one class among several groups, the reference does not find a sharing provider for it; here it does, as with several classes.",
-		evidence: "GET /allocation_candidates?resources=B:1&resources1=A:1: each candidate that the reference lacks takes from a sharing provider.",
+		reason:   "Where a tree is nested and there are several groups, the reference does not find a sharing provider that meets the group without suffix alone; here it does, as where several meet it.",
+		evidence: "GET /allocation_candidates?resources=B:1&resources1=A:1: each candidate that the reference lacks has one sharing provider for B.",
 		matches: func(d candidateDifference) bool {
-			return d.onlyLacks() && d.shared && len(d.suffixes()) > 1 && d.query.Has("resources") && !strings.Contains(d.query.Get("resources"), ",")
+			return d.onlyLacks() && d.shared && len(d.suffixes()) > 1 && d.query.Has("resources")
 		},
 	},
 	{
@@ -311,9 +354,9 @@ var knownCandidateDifferences = []struct {
 	},
 	{
 		reason:   "The reference answers with amounts that sum up to more than was asked for, where a group without suffix and one with a suffix meet on shared classes.",
-		evidence: "GET /allocation_candidates?resources=B:1,D:1&resources1=A:1,B:1: candidates that take 4 of B; where so many do not fit, there is none.",
+		evidence: "GET /allocation_candidates?resources=B:1,D:1&resources1=A:1,B:1: candidates that take 4 of B; where so many do not fit, there is none, though what was asked for fits.",
 		matches: func(d candidateDifference) bool {
-			return d.bothOK && d.headersOK && d.summaries && len(d.more) > 0 && d.moreThan && d.meets()
+			return d.bothOK && d.headersOK && d.summaries && d.moreThan && d.plausible && d.meets()
 		},
 	},
 }

@@ -285,9 +285,7 @@ func (q *candidateQuery) contradictions() *failure {
 			}
 			names := slices.Sorted(slices.Values(set))
 			text := "required" + g.suffix + ": (" + strings.Join(slices.Compact(names), ", ") + ")"
-			if !slices.Contains(found, text) {
-				found = append(found, text)
-			}
+			found = append(found, text)
 		}
 	}
 	if found == nil {
