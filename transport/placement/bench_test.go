@@ -17,7 +17,7 @@ import (
 
 // benchWorld has 1,000 flat hosts in one aggregate each, or 1,000 trees of a
 // host with two NUMA nodes, each with a device, and two more devices.
-func benchWorld(b *testing.B, nested bool) http.Handler {
+func benchWorld(b testing.TB, nested bool) http.Handler {
 	b.Helper()
 	node := placementtest.NewNode()
 	do := func(op tree.Op) {
@@ -88,6 +88,34 @@ func BenchmarkCandidates(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// An answer with many candidates takes memory for what it says once, and next
+// to none for each of them.
+func TestMemoryOfCandidates(t *testing.T) {
+	h := benchWorld(t, false)
+	answer := func(limit int) float64 {
+		r := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/allocation_candidates?resources=VCPU:1,MEMORY_MB:1&limit=%d", limit), nil)
+		r.Header.Set("X-Auth-Token", "admin")
+		r.Header.Set("OpenStack-API-Version", "placement 1.39")
+		return testing.AllocsPerRun(20, func() {
+			w := &counted{header: http.Header{}}
+			if h.ServeHTTP(w, r); w.mappings != limit {
+				t.Fatalf("%d candidates, want %d", w.mappings, limit)
+			}
+		})
+	}
+	few, many := answer(100), answer(1000)
+	if each := (many - few) / 900; each > 3 {
+		t.Errorf("%.1f allocations for each candidate (%v for 100, %v for 1000)", each, few, many)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if _, ok := match("/resource_providers/{uuid}/inventories/{class}", "/resource_providers/a/usages/b"); ok {
+			t.Fatal("a match")
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations to find that a route is not the one", n)
 	}
 }
 
