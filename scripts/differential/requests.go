@@ -62,7 +62,7 @@ func (g generator) oddRoute(v, one string) step {
 		"/", "", "/resource_classes", "/resource_classes/VCPU", "/resource_providers", one, one + "/inventories",
 		one + "/inventories/VCPU", one + "/usages", one + "/aggregates", one + "/allocations", one + "/traits", "/traits",
 		"/traits/" + ownTrait, "/allocations", "/allocations/" + g.consumer(), "/allocation_candidates", "/usages", "/reshaper",
-		"/nope", one + "/nope", "/placement",
+		"/nope", one + "/nope",
 	}
 	s := step{method: pick(g, "GET", "GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "FOO"), path: pick(g, routes...), version: v}
 	switch g.IntN(10) {

@@ -167,9 +167,8 @@ func (c *call) parseTraits(values []string) (wanted, *failure) {
 
 // parseTraitList reads one value of required or root_required. Where any is
 // allowed, it may be a set of which one trait will do.
-func (c *call) parseTraitList(value string, anyAllowed bool) (wanted, *failure) {
+func (c *call) parseTraitList(text string, anyAllowed bool) (wanted, *failure) {
 	var w wanted
-	text := strings.TrimSpace(value)
 	if rest, ok := strings.CutPrefix(text, "in:"); ok {
 		set, f := parseAnyTrait(text, rest, anyAllowed)
 		if f == nil {
