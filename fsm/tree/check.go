@@ -1,10 +1,6 @@
 package tree
 
-import (
-	"errors"
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Check verifies every invariant of the state: each record in itself, records
 // against each other, and every index against the records. It costs a walk
@@ -60,76 +56,98 @@ func (s *State) checkProviders() error {
 }
 
 func (s *State) checkProvider(n uint32, p *provider) error {
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("provider %d (%s): %s", n, p.uuid, fmt.Sprintf(format, args...))
+	if err := s.checkRecord(n, p); err != nil {
+		return err
 	}
+	return s.checkIndexed(n, p)
+}
+
+func (p *provider) fault(n uint32, format string, args ...any) error {
+	return fmt.Errorf("provider %d (%s): %s", n, p.uuid, fmt.Sprintf(format, args...))
+}
+
+// checkRecord looks at a provider's record alone.
+func (s *State) checkRecord(n uint32, p *provider) error {
 	if p.number != n || n == 0 || n >= s.nextProvider {
-		return fail("has number %d, next is %d", p.number, s.nextProvider)
+		return p.fault(n, "has number %d, next is %d", p.number, s.nextProvider)
 	}
 	if err := checkName("name", p.name); err != nil {
-		return fail("%v", err)
+		return p.fault(n, "%v", err)
 	}
 	if p.uuid.IsZero() {
-		return fail("has no UUID")
-	}
-	if k, ok := s.byUUID.get(uuidKey{uuid: p.uuid}); !ok || k.number != n {
-		return fail("is not found by its UUID")
-	}
-	if back, ok := s.byName.get(p.name); !ok || back != n {
-		return fail("is not found by its name %q", p.name)
-	}
-	if _, ok := s.children.get(pairOf(p.parent, n)); !ok {
-		return fail("is not among the children of %d", p.parent)
+		return p.fault(n, "has no UUID")
 	}
 	for i, inv := range p.inventories {
 		name := s.classes.name(inv.class)
 		if name == "" {
-			return fail("has inventory of unknown class %d", inv.class)
+			return p.fault(n, "has inventory of unknown class %d", inv.class)
 		}
 		if i > 0 && p.inventories[i-1].class >= inv.class {
-			return fail("has inventories out of order")
+			return p.fault(n, "has inventories out of order")
 		}
 		if err := inv.public().check(name); err != nil {
-			return fail("%v", err)
+			return p.fault(n, "%v", err)
 		}
 		if inv.used < 0 {
-			return fail("uses %d of %s", inv.used, name)
-		}
-		if _, ok := s.byClass.get(pairOf(inv.class, n)); !ok {
-			return fail("is not indexed by class %s", name)
+			return p.fault(n, "uses %d of %s", inv.used, name)
 		}
 	}
 	for i, d := range p.devices {
 		if s.classes.name(d.class) == "" {
-			return fail("has a device of unknown class %d", d.class)
+			return p.fault(n, "has a device of unknown class %d", d.class)
 		}
 		if i > 0 && compareDevice(p.devices[i-1], d) >= 0 {
-			return fail("has devices out of order")
-		}
-		if _, ok := s.byClass.get(pairOf(d.class, n)); !ok {
-			return fail("is not indexed by class %d", d.class)
+			return p.fault(n, "has devices out of order")
 		}
 	}
 	for i, t := range p.traits {
 		if s.traits.name(t) == "" {
-			return fail("has unknown trait %d", t)
+			return p.fault(n, "has unknown trait %d", t)
 		}
 		if i > 0 && p.traits[i-1] >= t {
-			return fail("has traits out of order")
-		}
-		if _, ok := s.byTrait.get(pairOf(t, n)); !ok {
-			return fail("is not indexed by trait %d", t)
+			return p.fault(n, "has traits out of order")
 		}
 	}
 	for i, a := range p.aggregates {
 		if a.IsZero() {
-			return fail("is in the zero aggregate")
+			return p.fault(n, "is in the zero aggregate")
 		}
 		if i > 0 && compareUUID(p.aggregates[i-1], a) >= 0 {
-			return fail("has aggregates out of order")
+			return p.fault(n, "has aggregates out of order")
 		}
+	}
+	return nil
+}
+
+// checkIndexed looks for a provider in every index.
+func (s *State) checkIndexed(n uint32, p *provider) error {
+	if k, ok := s.byUUID.get(uuidKey{uuid: p.uuid}); !ok || k.number != n {
+		return p.fault(n, "is not found by its UUID")
+	}
+	if back, ok := s.byName.get(p.name); !ok || back != n {
+		return p.fault(n, "is not found by its name %q", p.name)
+	}
+	if _, ok := s.children.get(pairOf(p.parent, n)); !ok {
+		return p.fault(n, "is not among the children of %d", p.parent)
+	}
+	for _, inv := range p.inventories {
+		if _, ok := s.byClass.get(pairOf(inv.class, n)); !ok {
+			return p.fault(n, "is not indexed by class %s", s.classes.name(inv.class))
+		}
+	}
+	for _, d := range p.devices {
+		if _, ok := s.byClass.get(pairOf(d.class, n)); !ok {
+			return p.fault(n, "is not indexed by class %d", d.class)
+		}
+	}
+	for _, t := range p.traits {
+		if _, ok := s.byTrait.get(pairOf(t, n)); !ok {
+			return p.fault(n, "is not indexed by trait %d", t)
+		}
+	}
+	for _, a := range p.aggregates {
 		if _, ok := s.byAggregate.get(aggregateKey{a, n}); !ok {
-			return fail("is not indexed by aggregate %s", a)
+			return p.fault(n, "is not indexed by aggregate %s", a)
 		}
 	}
 	return nil
@@ -162,64 +180,37 @@ func (s *State) checkParents() error {
 	return err
 }
 
-// checkConsumers sums what consumers hold and compares it with what the
-// inventories count as used.
+// checkConsumers looks at each consumer's record and its index entries, and at
+// what all of them hold.
 func (s *State) checkConsumers() error {
-	type key struct{ provider, class uint32 }
-	used := make(map[key]int64)
-	claims := 0
+	var all []held
 	var err error
-	var held []pair // provider, class
 	s.consumers.ascend(&consumer{}, func(c *consumer) bool {
-		if c.uuid.IsZero() {
-			err = errors.New("a consumer has no UUID")
+		if err = c.check(); err != nil {
 			return false
 		}
-		if len(c.allocations) == 0 {
-			err = fmt.Errorf("consumer %s holds nothing", c.uuid)
-		}
-		held = held[:0]
 		for _, a := range c.allocations {
-			if a.amount < 1 || a.amount > amountMax {
-				err = fmt.Errorf("consumer %s holds %d of class %d", c.uuid, a.amount, a.class)
-			}
 			if _, ok := s.claims.get(claimKey{a.provider, c.uuid}); !ok {
 				err = fmt.Errorf("consumer %s is not indexed by provider %d", c.uuid, a.provider)
 			}
-			used[key{a.provider, a.class}] += a.amount
-			held = append(held, pairOf(a.provider, a.class))
-		}
-		slices.Sort(held)
-		for i, h := range held {
-			if i > 0 && held[i-1] == h {
-				err = fmt.Errorf("consumer %s holds class %d of provider %d twice", c.uuid, h.second(), h.first())
-			}
-			if i == 0 || held[i-1].first() != h.first() {
-				claims++
-			}
+			all = append(all, held{claimKey{a.provider, c.uuid}, a.class, a.amount})
 		}
 		return err == nil
 	})
 	if err != nil {
 		return err
 	}
+	sortHeld(all)
+	claims := 0
+	for i := range all {
+		if i == 0 || all[i-1].claimKey != all[i].claimKey {
+			claims++
+		}
+	}
 	if claims != s.claims.len() {
 		return fmt.Errorf("%d claims are indexed, there are %d", s.claims.len(), claims)
 	}
-	s.providers.ascend(0, func(n uint32, p *provider) bool {
-		for _, inv := range p.inventories {
-			k := key{n, inv.class}
-			if used[k] != inv.used {
-				err = fmt.Errorf("provider %d counts %d of class %d as used, consumers hold %d", n, inv.used, inv.class, used[k])
-			}
-			delete(used, k)
-		}
-		return err == nil
-	})
-	if err == nil && len(used) != 0 {
-		err = fmt.Errorf("%d allocations have no inventory", len(used))
-	}
-	return err
+	return s.checkUsage(all)
 }
 
 // checkIndexSizes finds entries without a record: each record's entries were

@@ -62,6 +62,9 @@ func TestRecordsRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if err := back.Check(); err != nil {
+				t.Error(err)
+			}
 			if got, want := dump(back), dump(s); got != want {
 				t.Errorf("back from records:\n%s\nwant:\n%s", got, want)
 			}
@@ -108,6 +111,8 @@ func TestBuildRefuses(t *testing.T) {
 		{"usage that is too high", func(r *records) { r.providers[1].Inventories[0].Used++ }, "consumers hold 3"},
 		{"a consumer missing", func(r *records) { r.consumers = r.consumers[1:] }, "as used"},
 		{"a consumer twice", func(r *records) { r.consumers = append(r.consumers, r.consumers[0]) }, "twice"},
+		{"providers out of order", func(r *records) { r.providers[3], r.providers[4] = r.providers[4], r.providers[3] }, "behind a greater one"},
+		{"consumers out of order", func(r *records) { slices.Reverse(r.consumers) }, "behind a greater one"},
 		{"a consumer with nothing", func(r *records) { r.consumers[0].Allocations = nil }, "holds nothing"},
 		{"an allocation of nobody", func(r *records) { r.consumers[0].Allocations[0].Provider = 77 }, "as used"},
 		{"an allocation of an unknown class", func(r *records) {

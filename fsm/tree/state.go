@@ -1,5 +1,7 @@
 package tree
 
+import "cmp"
+
 // Time is an instant in microseconds since the Unix epoch, UTC, stamped by the
 // proposer of a transaction.
 type Time int64
@@ -48,6 +50,13 @@ type claimKey struct {
 	consumer UUID
 }
 
+func (k claimKey) compare(o claimKey) int {
+	if k.provider != o.provider {
+		return cmp.Compare(k.provider, o.provider)
+	}
+	return compareUUID(k.consumer, o.consumer)
+}
+
 func newTables() tables {
 	return tables{
 		nextProvider: 1, // 0 is the parent of roots
@@ -66,12 +75,7 @@ func newTables() tables {
 			}
 			return a.provider < b.provider
 		}),
-		claims: newSet(func(a, b claimKey) bool {
-			if a.provider != b.provider {
-				return a.provider < b.provider
-			}
-			return compareUUID(a.consumer, b.consumer) < 0
-		}),
+		claims: newSet(func(a, b claimKey) bool { return a.compare(b) < 0 }),
 	}
 }
 

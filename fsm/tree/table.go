@@ -40,6 +40,9 @@ func (t *table[K, V]) own() {
 func (t *table[K, V]) set(k K, v V) { t.own(); t.m.Set(k, v) }
 func (t *table[K, V]) delete(k K)   { t.own(); t.m.Delete(k) }
 
+// load is set where most keys come in order: it looks at the last one first.
+func (t *table[K, V]) load(k K, v V) { t.own(); t.m.Load(k, v) }
+
 // ascend calls f for every pair from k on, in order, until f returns false.
 func (t *table[K, V]) ascend(k K, f func(K, V) bool) { t.m.Ascend(k, f) }
 
@@ -67,6 +70,9 @@ func (t *set[T]) own() {
 
 func (t *set[T]) put(v T)    { t.own(); t.m.Set(v) }
 func (t *set[T]) delete(v T) { t.own(); t.m.Delete(v) }
+
+// load is put where most elements come in order: it looks at the last first.
+func (t *set[T]) load(v T) { t.own(); t.m.Load(v) }
 
 // ascend calls f for every element from v on, in order, until f returns false.
 func (t *set[T]) ascend(v T, f func(T) bool) { t.m.Ascend(v, f) }
