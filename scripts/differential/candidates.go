@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -107,11 +108,13 @@ func (g generator) stock() object {
 // in the answer.
 func (g generator) candidates(version int) string {
 	for {
-		if q := g.candidateQuery(version); strings.Contains(q, "CUSTOM_{ns}_") || g.oneIn(4) && !strings.Contains(q, "resources") {
+		if q := g.candidateQuery(version); ownResources.MatchString(q) || g.oneIn(4) && !strings.Contains(q, "resources") {
 			return q
 		}
 	}
 }
+
+var ownResources = regexp.MustCompile(`resources[^=&]*=[^&]*CUSTOM_\{ns\}_`)
 
 func (g generator) candidateQuery(version int) string {
 	suffixes := g.suffixes(version)

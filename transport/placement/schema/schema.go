@@ -68,6 +68,7 @@ func (s *Schema) Check(v any) string {
 	best := slices.MinFunc(problems, func(a, b *jsonschema.ValidationError) int {
 		return cmp.Or(
 			cmp.Compare(len(a.InstanceLocation), len(b.InstanceLocation)),
+			cmp.Compare(alternatives(a), alternatives(b)),
 			cmp.Compare(wrongType(a), wrongType(b)),
 			slices.CompareFunc(a.InstanceLocation, b.InstanceLocation, compareMembers),
 			cmp.Compare(s.rank(a), s.rank(b)),
@@ -89,6 +90,15 @@ func wrongType(e *jsonschema.ValidationError) int {
 		return 0
 	}
 	return 1
+}
+
+// alternatives is 1 for a value that none of several schemas fits, which is
+// told after all else that is as deep.
+func alternatives(e *jsonschema.ValidationError) int {
+	if _, ok := e.ErrorKind.(*kind.AnyOf); ok {
+		return 1
+	}
+	return 0
 }
 
 // memberOrder is the order in which clients know members to be looked at.
