@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unique"
 )
 
 // Builder makes a state from records, as a snapshot has them. Add records in
@@ -120,7 +121,7 @@ func (b *Builder) AddProvider(r ProviderRecord) {
 // AddConsumer adds a consumer. The record's slices are copied.
 func (b *Builder) AddConsumer(r ConsumerRecord) {
 	c := &consumer{
-		uuid: r.UUID, project: r.Project, user: r.User, kind: r.Type,
+		uuid: r.UUID, owner: unique.Make(owner{r.Project, r.User, r.Type}),
 		generation: r.Generation, created: r.Created, updated: r.Updated,
 		allocations: make([]allocation, len(r.Allocations)),
 	}

@@ -5,19 +5,26 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+	"unique"
 )
 
 // consumer is one record, immutable once it is in a table. It exists as long
 // as it has allocations.
 type consumer struct {
 	uuid        UUID
-	project     string
-	user        string
-	kind        string // the consumer type; empty when none was given
+	owner       unique.Handle[owner]
 	generation  uint64
 	created     Time
 	updated     Time
 	allocations []allocation // in the order they were claimed
+}
+
+// owner is whose a consumer is. Many consumers have the same, and share it:
+// three strings for each were half of what a consumer took.
+type owner struct {
+	project string
+	user    string
+	kind    string // the consumer type; empty when none was given
 }
 
 type allocation struct {
@@ -116,22 +123,25 @@ func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 		return nil
 	}
 	next := &consumer{uuid: c.Consumer, created: d.at, updated: d.at}
+	var whose owner
 	if known {
 		*next = *old
 		next.updated = d.at
+		whose = old.owner.Value()
 	}
 	next.generation++
-	for _, owner := range [...]struct {
+	for _, part := range [...]struct {
 		field, given string
 		stored       *string
-	}{{"project", c.Project, &next.project}, {"user", c.User, &next.user}, {"type", c.Type, &next.kind}} {
-		if utf8.RuneCountInString(owner.given) > ownerLenMax || !utf8.ValidString(owner.given) {
-			return invalid(consumerField(i, "."+owner.field), "%s must be valid UTF-8 of at most %d characters", owner.field, ownerLenMax)
+	}{{"project", c.Project, &whose.project}, {"user", c.User, &whose.user}, {"type", c.Type, &whose.kind}} {
+		if utf8.RuneCountInString(part.given) > ownerLenMax || !utf8.ValidString(part.given) {
+			return invalid(consumerField(i, "."+part.field), "%s must be valid UTF-8 of at most %d characters", part.field, ownerLenMax)
 		}
-		if owner.given != "" {
-			*owner.stored = owner.given
+		if part.given != "" {
+			*part.stored = part.given
 		}
 	}
+	next.owner = unique.Make(whose)
 	next.allocations = make([]allocation, 0, len(c.Allocations))
 	for j := range c.Allocations {
 		if err := plan.addAllocation(d, next, i, j, &c.Allocations[j]); err != nil {

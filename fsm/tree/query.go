@@ -280,13 +280,13 @@ func (s *State) Consumers(after UUID) iter.Seq[Consumer] {
 func (c Consumer) UUID() UUID { return c.r.uuid }
 
 // Project is the project the consumer belongs to; empty when none was given.
-func (c Consumer) Project() string { return c.r.project }
+func (c Consumer) Project() string { return c.r.owner.Value().project }
 
 // User is the user the consumer belongs to; empty when none was given.
-func (c Consumer) User() string { return c.r.user }
+func (c Consumer) User() string { return c.r.owner.Value().user }
 
 // Type is the consumer's type; empty when none was given.
-func (c Consumer) Type() string { return c.r.kind }
+func (c Consumer) Type() string { return c.r.owner.Value().kind }
 
 // Generation counts the claims made for the consumer.
 func (c Consumer) Generation() uint64 { return c.r.generation }

@@ -113,8 +113,9 @@ func (s *State) ConsumerRecords() iter.Seq[ConsumerRecord] {
 			for _, a := range c.allocations {
 				allocations = append(allocations, AllocationRecord{a.provider, a.class, a.amount})
 			}
+			whose := c.owner.Value()
 			return yield(ConsumerRecord{
-				c.uuid, c.project, c.user, c.kind, c.generation, c.created, c.updated, allocations,
+				c.uuid, whose.project, whose.user, whose.kind, c.generation, c.created, c.updated, allocations,
 			})
 		})
 	}
