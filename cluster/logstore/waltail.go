@@ -102,7 +102,7 @@ func entryAt(b []byte) (entry, bool) {
 		return entry{}, false
 	}
 	length := uint64(binary.LittleEndian.Uint32(b[4:]))
-	if length > uint64(len(b)-frameHeaderLen) {
+	if frameHeaderLen+length > uint64(len(b)) {
 		return entry{}, false
 	}
 	var outer, l raft.Log
