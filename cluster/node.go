@@ -49,6 +49,7 @@ type Node struct {
 	leaderChanged broadcast
 	leaderAPI     atomic.Pointer[leaderAPI]
 	readRounds    rounds
+	terms         terms
 	forming       atomic.Pointer[string] // why there is no configuration yet
 
 	identityMu sync.Mutex
@@ -100,6 +101,7 @@ func open(config Config) (_ *Node, err error) {
 		opened:  make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
 	}
 	n.readRounds.ask = n.askReadIndex
+	n.terms.ask = n.askTerm
 	path, engine, err := config.logAt()
 	if err != nil {
 		return nil, err

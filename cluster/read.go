@@ -112,12 +112,7 @@ func (n *Node) confirmIndex(ctx context.Context) (uint64, error) {
 			continue
 		}
 		go func() {
-			answer, err := n.config.Network.Call(ctx, string(s.Address), VerbTerm, []byte(s.ID))
-			if err != nil {
-				answers <- false
-				return
-			}
-			term, err := decodeIndex(answer)
+			term, err := n.terms.join(ctx, s, servers)
 			answers <- err == nil && term <= l.term
 		}()
 	}
