@@ -149,7 +149,7 @@ func (s *Schema) rank(e *jsonschema.ValidationError) int {
 	case *kind.Type:
 		return 0
 	case *kind.AdditionalProperties:
-		if s.strangersFirst && strings.HasPrefix(e.SchemaURL, document+"#"+s.within) {
+		if s.strangersFirst && strings.HasPrefix(e.SchemaURL, document+"#"+s.within) && !s.ofProvider(e) {
 			return 1
 		}
 		return 3
@@ -159,6 +159,15 @@ func (s *Schema) rank(e *jsonschema.ValidationError) int {
 		return 5
 	}
 	return 4
+}
+
+// ofProvider reports whether a value is what is asked of one provider: there,
+// missing members are told first everywhere.
+func (s *Schema) ofProvider(e *jsonschema.ValidationError) bool {
+	of, _ := s.at(e).(map[string]any)
+	properties, _ := of["properties"].(map[string]any)
+	_, ok := properties["resources"]
+	return ok
 }
 
 // pointer is where the violated schema lies in the document.
