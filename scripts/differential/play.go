@@ -242,7 +242,7 @@ func (p *pair) send(base, space string, s step) (placementtest.Answer, error) {
 }
 
 // wanted is a place in a body for the generation that a server has now.
-var wanted = regexp.MustCompile(`"{(gen|cgen):([^}]*(?:{ns})[^}]*)}"`)
+var wanted = regexp.MustCompile(`"{(gen|cgen):({ns}-[0-9a-f-]{27})}"`)
 
 func (p *pair) generations(base, space, body string) (string, error) {
 	var failed error
