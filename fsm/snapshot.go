@@ -112,30 +112,39 @@ func (c *codec) answer(a *answer) {
 	c.bytes(&a.outcome)
 }
 
+// recordsGathered is how many bytes are hashed and written at once.
+const recordsGathered = 1 << 18
+
 // recordWriter writes records and hashes what it writes.
 type recordWriter struct {
-	w      *bufio.Writer
+	w      io.Writer
 	sum    hash.Hash
-	c      codec
+	c      codec  // of one record
+	buf    []byte // what is to be written
 	counts [recordFooter]uint64
 	err    error
 }
 
-func (w *recordWriter) write(b []byte) {
+func newRecordWriter(to io.Writer) *recordWriter {
+	return &recordWriter{w: to, sum: sha256.New(), buf: make([]byte, 0, 2*recordsGathered)}
+}
+
+func (w *recordWriter) flush() {
 	if w.err == nil {
-		w.sum.Write(b)
-		_, w.err = w.w.Write(b)
+		w.sum.Write(w.buf)
+		_, w.err = w.w.Write(w.buf)
 	}
+	w.buf = w.buf[:0]
 }
 
 func put[T any](w *recordWriter, kind uint8, v T, fields func(*codec, *T)) bool {
 	w.c.buf = w.c.buf[:0]
 	fields(&w.c, &v)
-	var head [1 + binary.MaxVarintLen64]byte
-	head[0] = kind
-	n := binary.PutUvarint(head[1:], uint64(len(w.c.buf)))
-	w.write(head[:1+n])
-	w.write(w.c.buf)
+	w.buf = binary.AppendUvarint(append(w.buf, kind), uint64(len(w.c.buf)))
+	w.buf = append(w.buf, w.c.buf...)
+	if len(w.buf) >= recordsGathered {
+		w.flush()
+	}
 	if kind < recordFooter {
 		w.counts[kind]++
 	}
@@ -167,21 +176,18 @@ func (w *recordWriter) records(t *tree.State) {
 
 // WriteSnapshot writes the view. It may run beside Apply: a view never changes.
 func (v *View) WriteSnapshot(to io.Writer) error {
-	w := &recordWriter{w: bufio.NewWriterSize(to, 1<<16), sum: sha256.New()}
-	w.write([]byte(snapshotMagic))
-	w.write([]byte{snapshotVersion})
+	w := newRecordWriter(to)
+	w.buf = append(append(w.buf, snapshotMagic...), snapshotVersion)
 	put(w, recordHeader, snapshotHeader{v.Index, v.logTime, v.Tree.Meta(), v.requests.floor}, (*codec).header)
 	w.records(v.Tree)
 	v.requests.byID.Scan(func(a answer) bool { return put(w, recordAnswer, a, (*codec).answer) })
 	counts := w.counts
 	put(w, recordFooter, counts, (*codec).counts)
+	w.flush()
 	if w.err == nil {
 		_, w.err = w.w.Write(w.sum.Sum(nil))
 	}
-	if w.err != nil {
-		return w.err
-	}
-	return w.w.Flush()
+	return w.err
 }
 
 func (c *codec) counts(v *[recordFooter]uint64) {
@@ -194,9 +200,10 @@ func (c *codec) counts(v *[recordFooter]uint64) {
 // all nodes that have applied the same log, whatever their memory of answers.
 // It walks everything.
 func (v *View) Digest() [sha256.Size]byte {
-	w := &recordWriter{w: bufio.NewWriter(io.Discard), sum: sha256.New()}
+	w := newRecordWriter(io.Discard)
 	put(w, recordHeader, v.Tree.Meta(), (*codec).meta)
 	w.records(v.Tree)
+	w.flush()
 	return [sha256.Size]byte(w.sum.Sum(nil))
 }
 
