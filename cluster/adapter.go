@@ -48,7 +48,7 @@ func (a adapter) Snapshot() (raft.FSMSnapshot, error) {
 	if h := a.n.machine.Halted(); h != nil {
 		return nil, h
 	}
-	return captured{a.n.machine.View()}, nil
+	return captured{a.n.machine.View(), a.n}, nil
 }
 
 // Restore implements raft.FSM.
@@ -59,16 +59,3 @@ func (a adapter) Restore(r io.ReadCloser) error {
 	}
 	return errors.Join(err, r.Close())
 }
-
-type captured struct{ view *fsm.View }
-
-// Persist implements raft.FSMSnapshot.
-func (c captured) Persist(sink raft.SnapshotSink) error {
-	if err := c.view.WriteSnapshot(sink); err != nil {
-		return errors.Join(err, sink.Cancel())
-	}
-	return sink.Close()
-}
-
-// Release implements raft.FSMSnapshot.
-func (captured) Release() {}

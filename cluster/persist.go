@@ -1,0 +1,76 @@
+package cluster
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm"
+)
+
+// A snapshot of a large state takes seconds of one processor and hundreds of
+// megabytes of disk. It is written in pieces: after each the disk has it, so
+// that no flush of the log ever waits behind all of it, and the writer rests, so
+// that requests have most of the processor.
+const (
+	persistPiece = 2 << 20
+	// persistRest is how long a rest takes, in times of the piece before it. On
+	// a busy machine a piece takes longer, and so does its rest.
+	persistRest    = 3
+	persistRestMax = 500 * time.Millisecond
+)
+
+// captured is one version of the state, to be written.
+type captured struct {
+	view *fsm.View
+	n    *Node
+}
+
+// Persist implements raft.FSMSnapshot.
+func (c captured) Persist(sink raft.SnapshotSink) error {
+	// Raft does not hand its file out. Any descriptor of a file flushes it.
+	file, err := os.OpenFile(c.n.config.path(filepath.Join(snapshotDir, sink.ID()+".tmp", "state.bin")), os.O_WRONLY, 0)
+	if err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	p := &paced{to: sink, stopped: c.n.stopped, began: time.Now(), flush: file.Sync}
+	if err := errors.Join(c.view.WriteSnapshot(p), file.Close()); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// Release implements raft.FSMSnapshot.
+func (captured) Release() {}
+
+// paced writes in pieces, and ends early when the node stops.
+type paced struct {
+	to      io.Writer
+	flush   func() error
+	stopped <-chan struct{}
+	size    int // of the piece
+	began   time.Time
+}
+
+func (p *paced) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	if p.size += n; err != nil || p.size < persistPiece {
+		return n, err
+	}
+	if err := p.flush(); err != nil {
+		return n, err
+	}
+	rest := time.NewTimer(min(persistRest*time.Since(p.began), persistRestMax))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-p.stopped:
+		return n, errClosed
+	}
+	p.size, p.began = 0, time.Now()
+	return n, nil
+}
