@@ -28,7 +28,9 @@ func newServe() *cobra.Command {
 		Long: "Run one node of a cluster. The same command line serves for the first and for every later start.\n\n" +
 			"With --data-dir alone the node is a whole cluster. With --bootstrap-expect 3 and --join, three new nodes\n" +
 			"find each other and form one; with --join alone the node joins a cluster that exists.\n\n" +
-			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.",
+			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.\n\n" +
+			"Go's collector is steered so that garbage takes half of what is alive, and 64 MiB at least.\n" +
+			"With GOGC or GOMEMLIMIT in the environment it is left to them.",
 		Example: "  treenode serve --data-dir /var/lib/treenode\n\n" +
 			"  # on each of three machines, with its own node id and address:\n" +
 			"  treenode serve --node-id n1 --data-dir /var/lib/treenode --insecure-listen \\\n" +
@@ -85,6 +87,9 @@ func newServe() *cobra.Command {
 
 // runServer serves until the context ends or the node fails.
 func runServer(ctx context.Context, c server.Config) error {
+	stop := make(chan struct{})
+	defer close(stop)
+	steerCollector(stop)
 	s, err := server.Start(c)
 	if err != nil {
 		return &codeError{exitUsage, err}
