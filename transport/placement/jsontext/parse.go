@@ -88,14 +88,20 @@ func (p *parser) value(depth int) (any, error) {
 	case p.next('['):
 		return p.array(depth)
 	}
-	for word, v := range map[string]any{"true": true, "false": false, "null": nil} {
-		if strings.HasPrefix(p.text[p.at:], word) {
-			p.at += len(word)
-			return v, nil
+	for _, w := range words {
+		if strings.HasPrefix(p.text[p.at:], w.text) {
+			p.at += len(w.text)
+			return w.value, nil
 		}
 	}
 	return p.number()
 }
+
+// words are the values that are neither numbers, strings, objects nor arrays.
+var words = [...]struct {
+	text  string
+	value any
+}{{"true", true}, {"false", false}, {"null", nil}}
 
 func (p *parser) object(depth int) (any, error) {
 	o := NewObject()
@@ -157,7 +163,16 @@ func (p *parser) array(depth int) (any, error) {
 }
 
 func (p *parser) number() (any, error) {
-	begin, at := p.at, p.at
+	begin := p.at
+	if !p.takeNumber() {
+		return nil, p.fail(begin, "Expecting value")
+	}
+	return json.Number(p.text[begin:p.at]), nil
+}
+
+// takeNumber reports whether a number is next, and takes it.
+func (p *parser) takeNumber() bool {
+	at := p.at
 	digits := func() bool {
 		from := at
 		for at < len(p.text) && p.text[at] >= '0' && p.text[at] <= '9' {
@@ -171,7 +186,7 @@ func (p *parser) number() (any, error) {
 	if at < len(p.text) && p.text[at] == '0' {
 		at++
 	} else if !digits() {
-		return nil, p.fail(begin, "Expecting value")
+		return false
 	}
 	end := at
 	if at < len(p.text) && p.text[at] == '.' {
@@ -190,11 +205,19 @@ func (p *parser) number() (any, error) {
 		}
 	}
 	p.at = end
-	return json.Number(p.text[begin:end]), nil
+	return true
 }
 
 // str reads a string whose opening quote, at begin, has been taken.
+// One without escapes shares the text's memory.
 func (p *parser) str(begin int) (string, error) {
+	for at := p.at; at < len(p.text) && p.text[at] >= ' ' && p.text[at] != '\\'; at++ {
+		if p.text[at] == '"' {
+			s := p.text[p.at:at]
+			p.at = at + 1
+			return s, nil
+		}
+	}
 	var b strings.Builder
 	for p.at < len(p.text) {
 		c := p.text[p.at]

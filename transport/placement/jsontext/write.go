@@ -27,13 +27,13 @@ func write(b *bytes.Buffer, v any) error {
 	switch v := v.(type) {
 	case *Object:
 		b.WriteByte('{')
-		for i, name := range v.names {
+		for i := range v.members {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			writeString(b, name)
+			writeString(b, v.members[i].name)
 			b.WriteString(": ")
-			if err := write(b, v.values[name]); err != nil {
+			if err := write(b, v.members[i].value); err != nil {
 				return err
 			}
 		}
@@ -45,15 +45,30 @@ func write(b *bytes.Buffer, v any) error {
 	case string:
 		writeString(b, v)
 	case int:
-		b.WriteString(strconv.Itoa(v))
-	default:
-		e := json.NewEncoder(b)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(v); err != nil {
-			return err
+		b.Write(strconv.AppendInt(b.AvailableBuffer(), int64(v), 10))
+	case int64:
+		b.Write(strconv.AppendInt(b.AvailableBuffer(), v, 10))
+	case uint64:
+		b.Write(strconv.AppendUint(b.AvailableBuffer(), v, 10))
+	case json.Number:
+		p := parser{text: string(v)}
+		if !p.takeNumber() || p.at < len(v) {
+			return encode(b, v) // which has the words for what is wrong
 		}
-		b.Truncate(b.Len() - 1) // the encoder's newline
+		b.WriteString(p.text)
+	default:
+		return encode(b, v)
 	}
+	return nil
+}
+
+func encode(b *bytes.Buffer, v any) error {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - 1) // the encoder's newline
 	return nil
 }
 
