@@ -71,7 +71,7 @@ func DefaultLimits() Limits {
 		CallBytesInFlightMax: 256 << 20,
 		CallsPerPeerMax:      512,
 		DialsPerPeerMax:      16,
-		IdleConnsPerPeerMax:  128,
+		IdleConnsPerPeerMax:  512,
 		CloseTimeout:         2 * time.Second,
 		LogInterval:          time.Minute,
 	}
