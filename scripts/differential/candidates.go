@@ -21,6 +21,7 @@ func (g generator) populate() []step {
 	inventories, allocations := object{}, object{}
 	roots := 1 + g.IntN(3)
 	var stocked []string
+	stocks := map[string]object{}
 	for i := range g.world.providers {
 		p := provider(i)
 		body := object{"name": fmt.Sprintf("n-{ns}-%d", i), "uuid": p}
@@ -61,7 +62,7 @@ func (g generator) populate() []step {
 			stock[class] = g.stock()
 		}
 		inventories[p] = object{"resource_provider_generation": generation, "inventories": stock}
-		stocked = append(stocked, p)
+		stocked, stocks[p] = append(stocked, p), stock
 	}
 	for c := range g.IntN(3) {
 		if len(stocked) == 0 {
@@ -69,7 +70,7 @@ func (g generator) populate() []step {
 		}
 		p := stocked[g.IntN(len(stocked))]
 		used := object{}
-		for class := range inventories[p].(object)["inventories"].(object) {
+		for class := range stocks[p] {
 			used[class] = 1
 		}
 		allocations[identifier("c", c)] = object{

@@ -252,7 +252,7 @@ var charRef = regexp.MustCompile(`&#[0-9]{3,6};`)
 // plain has characters in place of the numbers that HTML has.
 func plain(body string) string {
 	return charRef.ReplaceAllStringFunc(body, func(ref string) string {
-		n, err := strconv.Atoi(ref[2 : len(ref)-1])
+		n, err := strconv.ParseInt(ref[2:len(ref)-1], 10, 32)
 		if err != nil {
 			return ref
 		}

@@ -122,7 +122,7 @@ func (g generator) spoilText(body string) string {
 	case 3:
 		return pick(g, " ", "\n\t", "\ufeff", ",", "\xff", "\v") + body
 	case 4:
-		return strings.Replace(body, `"`, "'", -1)
+		return strings.ReplaceAll(body, `"`, "'")
 	case 5:
 		return strings.Replace(body, "{", `{"foo":1,"foo":2,`, 1)
 	case 6: // the last of two members counts

@@ -56,8 +56,8 @@ func (o *oracle) start(ctx context.Context) error {
 	if err := o.process.Start(); err != nil {
 		return fmt.Errorf("the reference does not start: %w", err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- o.process.Wait() }()
+	exited := make(chan struct{})
+	go func() { defer close(exited); _ = o.process.Wait() }() // the state tells
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	for {
