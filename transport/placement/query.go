@@ -184,10 +184,10 @@ func (c *call) parseTraitList(text string, anyAllowed bool) (wanted, *failure) {
 		name = strings.TrimSpace(name)
 		bare, not := strings.CutPrefix(name, "!")
 		switch {
-		case not && c.version < 22:
-			return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got: %s", form, text)
 		case bare == "":
 			return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got an empty trait in: %s", form, text)
+		case not && c.version < 22:
+			return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got: %s", form, text)
 		case not:
 			w.forbidden = append(w.forbidden, bare)
 		default:
