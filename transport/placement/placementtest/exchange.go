@@ -74,11 +74,12 @@ func Send(client *http.Client, base string, r Request, more ...string) (Answer, 
 }
 
 // schemaText is the part of a refusal that repeats the schema and the value;
-// unknown and badGroups are lists of names
-// in any order.
+// unknown and badGroups are lists of names in any order, and noTraits those that
+// may be made of anything.
 var (
 	schemaText = regexp.MustCompile(`(?s)( |\n)+Failed validating (?:'|&#x27;)([a-zA-Z]+)(?:'|&#x27;) in schema((?:\[.*?\])*):.*$`)
 	badGroups  = regexp.MustCompile(`(bad group\(s\) - \[|Real suffixes should be specified in .same_subtree.: \[)('[^\]]*')\]`)
+	noTraits   = regexp.MustCompile(`(?s)(\n\n No such trait )(.*?)(  )$`)
 	unknown    = regexp.MustCompile(`[A-Z][A-Z0-9_]+(?:, [A-Z][A-Z0-9_]+)+|[0-9a-f-]{36}(?:, [0-9a-f-]{36})+`)
 )
 
@@ -129,6 +130,10 @@ func tidy(name string, v any) any {
 		case "request_id":
 			return "{request-id}"
 		case "detail":
+			v = noTraits.ReplaceAllStringFunc(v, func(text string) string {
+				parts := noTraits.FindStringSubmatch(text)
+				return parts[1] + sortNames(parts[2]) + parts[3]
+			})
 			v = unknown.ReplaceAllStringFunc(v, sortNames)
 			if m := badGroups.FindStringSubmatch(v); m != nil {
 				v = strings.Replace(v, m[0], m[1]+sortNames(m[2])+"]", 1)
