@@ -71,10 +71,11 @@
 //
 //   - The service sometimes answers with amounts that sum up to more than was
 //     asked for, where a group without suffix and one with a suffix meet on
-//     shared classes; here amounts are those of the request.
-//   - Where a tree is nested, and the group without suffix has one class among
-//     several groups, the service does not find a sharing provider for it from
-//     other trees; here it does, as with several classes.
+//     shared classes, and then leaves out candidates that are right; here
+//     amounts are those of the request, and all are found.
+//   - Where a tree is nested, and one sharing provider meets the whole group
+//     without suffix among several groups, the service does not find it from
+//     other trees; here it does.
 //   - A group without resources that has only in_tree, forbidden traits or
 //     forbidden aggregates finds nothing there, and its in_tree is ignored
 //     beside a required trait; here each condition holds by itself.

@@ -94,7 +94,7 @@ func (r *reading) readHostName() {
 	}
 }
 
-// hostNameLenMax leaves room for the longest name of a child in the 200 bytes
+// hostNameLenMax leaves room for the longest name of a child in the 200 characters
 // that a provider's name may have. The kernel's own limit is 64.
 const hostNameLenMax = 128
 
