@@ -25,6 +25,7 @@ type applied struct {
 func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 	responses := make([]any, len(logs))
 	for i, l := range logs {
+		a.n.logged.Add(uint64(len(l.Data)))
 		if l.Type != raft.LogCommand {
 			a.n.machine.Advance(l.Index)
 			a.n.configurationApplied(raft.DecodeConfiguration(l.Data))
@@ -48,6 +49,7 @@ func (a adapter) Snapshot() (raft.FSMSnapshot, error) {
 	if h := a.n.machine.Halted(); h != nil {
 		return nil, h
 	}
+	a.n.captured.Store(a.n.logged.Load())
 	return captured{a.n.machine.View(), a.n}, nil
 }
 

@@ -51,6 +51,9 @@ type Node struct {
 	readRounds    rounds
 	terms         terms
 	forming       atomic.Pointer[string] // why there is no configuration yet
+	// logged counts the bytes of applied entries; captured is what it was when
+	// the newest snapshot was begun.
+	logged, captured atomic.Uint64
 
 	identityMu sync.Mutex
 	identity   identity
@@ -148,6 +151,7 @@ func open(config Config) (_ *Node, err error) {
 	close(n.opened)
 	config.Network.Serve(n)
 	go n.scrub()
+	go n.snapshotBySize()
 	switch {
 	case n.isMember():
 		go n.announce()

@@ -24,6 +24,33 @@ const (
 	persistRestMax = 500 * time.Millisecond
 )
 
+// Raft counts entries, but one entry may hold a thousand commands or providers.
+// What a restart has to apply again is bounded by bytes as well: so many take
+// some seconds, whatever they are.
+const (
+	snapshotBytes = 32 << 20
+	snapshotLooks = time.Second
+)
+
+// snapshotBySize takes a snapshot after every snapshotBytes of the log.
+func (n *Node) snapshotBySize() {
+	tick := time.NewTicker(snapshotLooks)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.stopped:
+			return
+		case <-tick.C:
+		}
+		if n.logged.Load()-n.captured.Load() < snapshotBytes {
+			continue
+		}
+		if err := n.Snapshot(); err != nil && n.usable() == nil {
+			n.log.Warn("a snapshot will be tried again", "error", err)
+		}
+	}
+}
+
 // captured is one version of the state, to be written.
 type captured struct {
 	view *fsm.View
