@@ -38,16 +38,16 @@ func run() error {
 	flag.IntVar(&w.nodes, "nodes", 3, "number of nodes")
 	flag.DurationVar(&w.duration, "duration", 5*time.Second, "how long each step of claims runs")
 	flag.IntVar(&w.kills, "kills", 20, "how many times failover kills the leader")
-	flag.IntVar(&w.providers, "providers", 100_000, "how many providers scale has")
+	flag.IntVar(&w.providers, "providers", 100_000, "how many providers scale and large have")
 	flag.Parse()
-	steps := map[string]func(context.Context, workload) error{"claims": claims, "failover": failover, "scale": scale}
+	steps := map[string]func(context.Context, workload) error{"claims": claims, "failover": failover, "scale": scale, "large": large}
 	names := flag.Args()
 	if len(names) == 0 {
 		names = []string{"claims", "failover", "scale"}
 	}
 	for _, name := range names {
 		if steps[name] == nil {
-			return fmt.Errorf("no workload %q: claims, failover or scale", name)
+			return fmt.Errorf("no workload %q: claims, failover, scale or large", name)
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
