@@ -117,7 +117,13 @@ func (a accepted) quality(media string) float64 {
 	return best
 }
 
-func acceptsJSON(h http.Header) bool { return accepts(h).quality(mediaJSON) > 0 }
+func acceptsJSON(h http.Header) bool {
+	switch acceptText(h) {
+	case mediaJSON, "*/*", "": // what clients send, known without the grammar
+		return true
+	}
+	return accepts(h).quality(mediaJSON) > 0
+}
 
 // errorMedia chooses the form of an error. A client that takes anything gets
 // JSON.
