@@ -23,8 +23,9 @@ const (
 )
 
 // logCacheEntries is how many of the newest entries stay in memory, so that
-// followers and the state machine seldom read the disk.
-const logCacheEntries = 1024
+// followers and the state machine seldom read the disk: twice what one message
+// to a follower has. They take up to entryBytesMax each.
+const logCacheEntries = 512
 
 var (
 	errRemoved = errors.New("this node was removed from the cluster")
