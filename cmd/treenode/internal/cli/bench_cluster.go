@@ -76,6 +76,9 @@ func (o *benchFlags) own(ctx context.Context) (result bench.Result, err error) {
 		urls, name = urls[:1], name+", leader only"
 	}
 	run := o.Options
+	if len(run.Workloads) == 1 {
+		run.Keep = true // nothing is measured after it, and the cluster goes with all that it holds
+	}
 	if o.profile != "" {
 		run.Measuring = func(ctx context.Context, row string, d time.Duration) func() error {
 			return startProfile(ctx, profiles[leader], o.profileFile(row), d)
