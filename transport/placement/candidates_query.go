@@ -31,8 +31,8 @@ type groupQuery struct {
 	members []members
 	inTree  tree.UUID // zero where it is not given
 	nowhere bool      // in_tree is not written as we write UUIDs: nobody has it
-	// traitsGiven and membersGiven say which parameters the group has.
-	traitsGiven, membersGiven bool
+	// membersGiven says that the group has a member_of.
+	membersGiven bool
 }
 
 func (c *call) candidatesSchema() *schema.Schema {
@@ -192,7 +192,6 @@ func (c *call) groupParameter(g *groupQuery, key, name string, values []string) 
 			}
 		}
 	case "required":
-		g.traitsGiven = true
 		g.traits, f = c.parseTraits(values)
 	case "member_of":
 		g.membersGiven = true
@@ -226,7 +225,7 @@ func (c *call) emptyGroups(q *candidateQuery) *failure {
 			continue
 		}
 		empty = true
-		if g.traitsGiven {
+		if len(g.traits.required) > 0 { // not for forbidden ones alone
 			traits = append(traits, "required"+g.suffix)
 		}
 		if g.membersGiven {
