@@ -22,7 +22,13 @@ type codec struct {
 	buf      []byte // encoding: what was written; decoding: what is left
 	decoding bool
 	err      error
+	// known, unless nil, has strings that were decoded before: equal ones take
+	// no more memory.
+	known map[string]string
 }
+
+// knownMax bounds known.
+const knownMax = 1 << 14
 
 var errTruncated = errors.New("the bytes end early")
 
@@ -153,7 +159,19 @@ func (c *codec) string(v *string) {
 	}
 	var b []byte
 	c.bytes(&b)
-	*v = string(b)
+	if c.known == nil {
+		*v = string(b)
+		return
+	}
+	s, ok := c.known[string(b)]
+	if !ok {
+		if len(c.known) == knownMax {
+			clear(c.known)
+		}
+		s = string(b)
+		c.known[s] = s
+	}
+	*v = s
 }
 
 func (c *codec) fixed(v []byte) {
@@ -180,8 +198,9 @@ func (c *codec) ref(v *tree.Ref) {
 // Elements are far larger in memory than the byte each takes at least.
 const listRoom = 64
 
-// list walks a list. Every element takes at least a byte, so a count over what
-// is left is refused before anything is allocated for it.
+// list walks a list; decoding uses the memory of the one that is there. Every
+// element takes at least a byte, so a count over what is left is refused before
+// anything is allocated for it.
 func list[T any](c *codec, v *[]T, element func(*codec, *T)) {
 	n := uint64(len(*v))
 	c.uint64(&n)
@@ -193,8 +212,7 @@ func list[T any](c *codec, v *[]T, element func(*codec, *T)) {
 			c.fail(errTruncated)
 			return
 		}
-		*v = nil
-		if n > 0 {
+		if *v = (*v)[:0]; n > 0 && cap(*v) == 0 {
 			*v = make([]T, 0, min(n, listRoom))
 		}
 	}

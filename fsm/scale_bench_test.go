@@ -129,6 +129,7 @@ func BenchmarkScale(b *testing.B) {
 		forget(j)
 		full := inUse()
 		b.ReportMetric((full-hosts)/float64(2*providers), "heap-B/allocation")
+		b.ReportMetric((full-empty)/1e6, "MB-heap")
 		if *scaleHeap != "" {
 			writeHeap(b, *scaleHeap)
 		}

@@ -211,7 +211,7 @@ func (v *View) Digest() [sha256.Size]byte {
 // counts, and every invariant of the state. Errors about its content wrap
 // ErrSnapshot.
 func ReadSnapshot(from io.Reader) (*View, error) {
-	r := &recordReader{r: bufio.NewReaderSize(from, 1<<16), sum: sha256.New()}
+	r := &recordReader{r: bufio.NewReaderSize(from, 1<<16), sum: sha256.New(), owners: map[string]string{}}
 	v, err := r.snapshot()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
@@ -227,6 +227,12 @@ type recordReader struct {
 
 	keyKind uint8 // the kind that key is of
 	key     []byte
+
+	// Most records are of these two kinds: each uses the memory of the one
+	// before it.
+	provider tree.ProviderRecord
+	consumer tree.ConsumerRecord
+	owners   map[string]string
 }
 
 func (r *recordReader) snapshot() (*View, error) {
@@ -299,23 +305,23 @@ func (r *recordReader) add(b *tree.Builder, v *View) error {
 			b.AddTrait(t)
 		}
 	case recordProvider:
-		var p tree.ProviderRecord
-		if err := decode(r, r.kind, &p, (*codec).provider); err != nil {
+		p := &r.provider
+		if err := decode(r, r.kind, p, (*codec).provider); err != nil {
 			return err
 		}
 		if err := r.rising(binary.BigEndian.AppendUint32(nil, p.Number)); err != nil {
 			return err
 		}
-		b.AddProvider(p)
+		b.AddProvider(*p)
 	case recordConsumer:
-		var c tree.ConsumerRecord
-		if err := decode(r, r.kind, &c, (*codec).consumer); err != nil {
+		c := &r.consumer
+		if err := decode(r, r.kind, c, (*codec).consumer); err != nil {
 			return err
 		}
 		if err := r.rising(c.UUID[:]); err != nil {
 			return err
 		}
-		b.AddConsumer(c)
+		b.AddConsumer(*c)
 	case recordAnswer:
 		var a answer
 		if err := decode(r, r.kind, &a, (*codec).answer); err != nil {
@@ -401,6 +407,9 @@ func decode[T any](r *recordReader, kind uint8, v *T, fields func(*codec, *T)) e
 		return fmt.Errorf("record kind %d where %d belongs", r.kind, kind)
 	}
 	c := &codec{buf: r.body, decoding: true}
+	if kind == recordConsumer {
+		c.known = r.owners
+	}
 	fields(c, v)
 	if err := c.end(); err != nil {
 		return fmt.Errorf("record kind %d: %w", kind, err)
