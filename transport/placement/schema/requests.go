@@ -62,8 +62,8 @@ func inventories() shape {
 
 // The bodies of allocations, by the microversion that brought them.
 var (
-	PutAllocations0  = compile(object(shape{"allocations": allocationList()}, "allocations"), false)
-	PutAllocations8  = compile(object(shape{"allocations": allocationList(), "project_id": owner(), "user_id": owner()}, "allocations", "project_id", "user_id"), false)
+	PutAllocations0  = compile(object(shape{"allocations": allocationList()}, "allocations"), true).below(allocatedFrom)
+	PutAllocations8  = compile(object(shape{"allocations": allocationList(), "project_id": owner(), "user_id": owner()}, "allocations", "project_id", "user_id"), true).below(allocatedFrom)
 	PutAllocations12 = compile(consumer("1", 12), true)
 	PutAllocations28 = compile(consumer("0", 28), true)
 	PutAllocations34 = compile(consumer("0", 34), true)
@@ -78,6 +78,9 @@ var (
 	Reshaper34 = compile(reshaper(34), true).below("/properties/allocations/")
 	Reshaper38 = compile(reshaper(38), true).below("/properties/allocations/")
 )
+
+// allocatedFrom is where the list form names a provider.
+const allocatedFrom = "/properties/allocations/items/properties/resource_provider"
 
 func resources() shape {
 	return mapping(classKey, shape{"type": "integer", "minimum": num("1")}, "1")
