@@ -44,6 +44,14 @@ var knownDifferences = []struct {
 		verdict: parted,
 	},
 	{
+		reason:   "The reference does not look at inventories whose names can't be those of classes before it uses them, and fails with an internal error, or with another refusal on the way there; here they have to be objects.",
+		evidence: `PUT inventories {"foo": "x"}: 500, "dictionary update sequence element #0 has length 1".`,
+		matches: func(_ step, reference, ours placementtest.Answer) bool {
+			return reference.Status >= 400 && ours.Status == 400 && strings.Contains(ours.Body, "['inventories']['additionalProperties']")
+		},
+		verdict: same,
+	},
+	{
 		reason:   "The reference looks at the values of member_of=in: in no order, and names any that is no UUID; here it is the first.",
 		evidence: `member_of=in:A,B: "Got: A" or "Got: B".`,
 		matches:  anotherMember,
