@@ -20,6 +20,10 @@ const (
 	intersectMax    = 8192
 	intersectFactor = 4
 	batchMax        = 512
+	// unintersected is how many trees are handed out before sources longer than
+	// that are intersected: where most of them have an answer, a search with a
+	// limit has ended by then.
+	unintersected = 256
 )
 
 // sources lists what the request tells about the trees that may have answers.
@@ -108,6 +112,8 @@ type roots struct {
 	batch  []uint32
 	at     int
 	seen   bitset
+	handed int
+	later  []source // to be intersected with, once so many are handed out
 	within []bitset
 }
 
@@ -130,17 +136,26 @@ func (p *plan) roots() *roots {
 		if i == best || !all[i].labels || size > intersectMax || size > intersectFactor*all[best].size {
 			continue
 		}
-		var in bitset
-		for _, part := range all[i].parts {
-			part.Each(0, func(number uint32) bool {
-				provider, _ := p.state.ByNumber(number)
-				in.add(provider.RootNumber())
-				return true
-			})
+		if size > unintersected {
+			r.later = append(r.later, all[i])
+			continue
 		}
-		r.within = append(r.within, in)
+		r.intersect(all[i])
 	}
 	return r
+}
+
+// intersect leaves out the trees that the other source does not have.
+func (r *roots) intersect(other source) {
+	var in bitset
+	for _, part := range other.parts {
+		part.Each(0, func(number uint32) bool {
+			provider, _ := r.state.ByNumber(number)
+			in.add(provider.RootNumber())
+			return true
+		})
+	}
+	r.within = append(r.within, in)
 }
 
 // next returns the next tree's root, or false after the last.
@@ -153,6 +168,11 @@ func (r *roots) next() (tree.Provider, bool) {
 			root := provider.RootNumber()
 			if !r.seen.add(root) || !r.wanted(root) {
 				continue
+			}
+			if r.handed++; r.handed == unintersected {
+				for _, other := range r.later {
+					r.intersect(other)
+				}
 			}
 			if root != number {
 				provider, _ = r.state.ByNumber(root)
