@@ -274,7 +274,9 @@ func (f *forest) join(ctx context.Context, w workload, cluster *local.Cluster) (
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cmd.Process.Signal(os.Interrupt), cmd.Wait()) }()
+	// Before it is removed: a node that is removed stops with an error.
+	stop := sync.OnceValue(func() error { return errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait()) })
+	defer func() { err = errors.Join(err, stop()) }()
 	var claims, failed int
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -308,6 +310,9 @@ func (f *forest) join(ctx context.Context, w workload, cluster *local.Cluster) (
 		return reason
 	}
 	fmt.Printf("a fourth node beside %d claims (%d failed): ready after %v, resident %d MiB\n", claims, failed, took.Round(10*time.Millisecond), residentKB(cmd.Process.Pid)>>10)
+	if err := stop(); err != nil {
+		return err
+	}
 	return f.c.RemoveMember(ctx, "joined")
 }
 
