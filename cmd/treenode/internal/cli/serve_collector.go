@@ -25,7 +25,7 @@ func collectorPercent(live uint64) int {
 	if live > 0 {
 		percent = min(percent, garbageMin*100/live)
 	}
-	return int(max(percent, garbagePercent)) //nolint:gosec // bounded
+	return int(max(percent, garbagePercent))
 }
 
 // steerCollector keeps the collector's pace right until stop closes. An
