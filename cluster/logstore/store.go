@@ -184,31 +184,42 @@ func (s *Store) getLog(op Op, index uint64, l *raft.Log) error {
 	}
 	f := s.watch.begin(op)
 	defer s.watch.end(f)
-	var outer raft.Log
-	err := guard(func() error { return s.inner.GetLog(index, &outer) })
-	if errors.Is(err, raft.ErrLogNotFound) {
-		err = s.getMissing(index, &outer)
+	err := s.read(index, l)
+	if err != nil {
+		err = s.readAgain(index, l)
 	}
+	var corrupt *CorruptError
 	switch {
 	case err == nil:
-		if reason := openLog(index, &outer, l); reason != "" {
-			return s.watch.corrupt(&CorruptError{Path: s.path, Index: index, Reason: reason})
-		}
 		return nil
 	case errors.Is(err, raft.ErrLogNotFound):
 		return raft.ErrLogNotFound // Raft compares with ==
 	case s.closed.Load():
 		return ErrClosed
-	case err == s.Err(): //nolint:errorlint // the very value that getMissing returned
+	case err == s.Err(): //nolint:errorlint // the very value that readAgain returned
 		return err
+	case errors.As(err, &corrupt):
+		return s.watch.corrupt(corrupt)
 	}
 	return s.watch.corrupt(&CorruptError{Path: s.path, Index: index, Reason: "the record can't be read", Err: err})
 }
 
-// getMissing looks again for an entry that was not found, with writes held
-// off: only then can a hole be told from an entry that a write in flight added
-// or removed.
-func (s *Store) getMissing(index uint64, outer *raft.Log) error {
+// read reads and verifies an entry.
+func (s *Store) read(index uint64, l *raft.Log) error {
+	var outer raft.Log
+	if err := guard(func() error { return s.inner.GetLog(index, &outer) }); err != nil {
+		return err
+	}
+	if reason := openLog(index, &outer, l); reason != "" {
+		return &CorruptError{Path: s.path, Index: index, Reason: reason}
+	}
+	return nil
+}
+
+// readAgain looks again for an entry that could not be read, with writes held
+// off: only then can a hole or damage be told from an entry that a write in
+// flight added or removed, with its file perhaps.
+func (s *Store) readAgain(index uint64, l *raft.Log) error {
 	if first, last := s.Range(); index < first || index > last || index == 0 {
 		return raft.ErrLogNotFound
 	}
@@ -217,7 +228,7 @@ func (s *Store) getMissing(index uint64, outer *raft.Log) error {
 	if first, last := s.Range(); index < first || index > last {
 		return raft.ErrLogNotFound
 	}
-	err := guard(func() error { return s.inner.GetLog(index, outer) })
+	err := s.read(index, l)
 	if !errors.Is(err, raft.ErrLogNotFound) {
 		return err
 	}
