@@ -78,7 +78,8 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 	}
 	w := &walInner{path: path}
 	if err := guard(func() error { return w.open(segmentBytes) }); err != nil {
-		if existed && !errors.As(err, new(*fs.PathError)) {
+		missing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) // a segment that is listed, or one that is not
+		if existed && (missing || !errors.As(err, new(*fs.PathError))) {
 			err = &CorruptError{Path: path, Reason: "the log is not readable", Err: err}
 		}
 		return nil, err
@@ -89,13 +90,14 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 	return w, nil
 }
 
-// withoutSegments refuses a directory that has a log but nothing that says so.
+// withoutSegments refuses a directory that has a log but nothing that says so:
+// a segment is listed before its file is made.
 func withoutSegments(path string) error {
 	segments, err := filepath.Glob(filepath.Join(path, "*"+segmentSuffix))
 	if err != nil || segments == nil {
 		return err
 	}
-	return &CorruptError{Path: path, Reason: "there are segments, but " + metadb.FileName + " is missing"}
+	return &CorruptError{Path: path, Reason: "there are segments that " + metadb.FileName + " does not list"}
 }
 
 func (w *walInner) open(segmentBytes int) (err error) {

@@ -33,6 +33,11 @@ func (l *segmentList) Load(dir string) (types.PersistentState, error) {
 	if err != nil {
 		return state, err
 	}
+	if len(state.Segments) == 0 {
+		if err := withoutSegments(dir); err != nil {
+			return state, err
+		}
+	}
 	if l.current, err = checksumOf(state); err != nil {
 		return state, err
 	}
