@@ -182,7 +182,8 @@ func (c *call) parseTraitList(text string, anyAllowed bool) (wanted, *failure) {
 	}
 	for _, name := range strings.Split(text, ",") {
 		name = strings.TrimSpace(name)
-		bare, not := strings.CutPrefix(name, "!")
+		bare := strings.TrimLeft(name, "!") // as often as the client says so
+		not := bare != name
 		switch {
 		case bare == "":
 			return w, badRequest("Invalid query string parameters: Expected 'required' parameter value of the form: %s. Got an empty trait in: %s", form, text)
