@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds waits for conditions; nothing is judged by time below it.
-const patience = 60 * time.Second
+const patience = 180 * time.Second
 
 func self(t *testing.T) string {
 	t.Helper()
