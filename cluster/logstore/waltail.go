@@ -48,6 +48,8 @@ func inspectTail(dir string, last uint64) error {
 	if err != nil {
 		return err
 	}
+	size := len(b)
+	b = written(b)
 	end, known := endOfLog(b, base, last)
 	if later := laterEntry(b[end:], last); later > 0 {
 		return &CorruptError{Path: path, Index: last + 1, Reason: fmt.Sprintf("the log ends before it, and goes on with entry %d", later)}
@@ -55,13 +57,26 @@ func inspectTail(dir string, last uint64) error {
 	if !known || len(bytes.TrimLeft(b[end:], "\x00")) == 0 || b[end] == frameIndex {
 		return nil // nothing there, or the segment is full and this is its index
 	}
-	return clearFrom(path, end, len(b))
+	return clearFrom(path, end, size)
+}
+
+// written cuts off the pages at the end of a segment that nothing was written
+// to: most of it, most of the time.
+func written(b []byte) []byte {
+	var zeros [64 << 10]byte
+	for len(b) >= len(zeros) && bytes.Equal(b[len(b)-len(zeros):], zeros[:]) {
+		b = b[:len(b)-len(zeros)]
+	}
+	return b
 }
 
 // laterEntry finds an entry of a batch that starts after the one right after
 // the end; 0 for none.
 func laterEntry(b []byte, last uint64) uint64 {
 	for at := 0; at+frameHeaderLen <= len(b); at += frameHeaderLen {
+		if b[at] != frameEntry {
+			continue
+		}
 		if e, ok := entryAt(b[at:]); ok && e.index > last && e.batch > last+1 {
 			return e.index
 		}

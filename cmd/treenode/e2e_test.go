@@ -186,7 +186,7 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 	for i := range hosts {
 		providers = append(providers, wire.PopulateProvider{
 			UUID: uuid.NewString(), Name: fmt.Sprintf("host%d", i),
-			Inventories: map[string]wire.Inventory{"VCPU": {Total: 400, AllocationRatio: 1.5}, "MEMORY_MB": {Total: 1 << 20}},
+			Inventories: map[string]wire.Inventory{"VCPU": {Total: 100_000, AllocationRatio: 1.5}, "MEMORY_MB": {Total: 1 << 20}},
 		})
 	}
 	if _, err := c.Populate(t.Context(), providers...); err != nil {
