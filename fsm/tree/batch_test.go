@@ -14,7 +14,7 @@ func TestBatches(t *testing.T) {
 			t.Parallel()
 			c, s := newChance(seed), New()
 			shared := 0
-			for at := now; at < now+3000; {
+			for at := now; at < now+800; {
 				before, b := dump(s), s.Batch()
 				base := s
 				for n := c.IntN(12); n > 0; n-- {
