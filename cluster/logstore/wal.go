@@ -93,8 +93,8 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 // withoutSegments refuses a directory that has a log but nothing that says so:
 // a segment is listed before its file is made.
 func withoutSegments(path string) error {
-	segments, err := filepath.Glob(filepath.Join(path, "*"+segmentSuffix))
-	if err != nil || segments == nil {
+	found, err := segments(path)
+	if err != nil || found == nil {
 		return err
 	}
 	return &CorruptError{Path: path, Reason: "there are segments that " + metadb.FileName + " does not list"}

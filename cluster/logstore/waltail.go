@@ -26,6 +26,11 @@ const (
 	frameCommit      = 3
 )
 
+// segments are the paths of a log's segments.
+func segments(dir string) ([]string, error) {
+	return filepath.Glob(filepath.Join(dir, "*"+segmentSuffix))
+}
+
 // inspectTail looks behind the end at which the library took the log up again.
 //
 // Each batch is on disk before the next is written, so only the one that starts
@@ -35,11 +40,11 @@ const (
 // overwritten with zeros, so that it does not pass for a later batch once
 // something else was written before it.
 func inspectTail(dir string, last uint64) error {
-	segments, err := filepath.Glob(filepath.Join(dir, "*"+segmentSuffix))
-	if err != nil || len(segments) == 0 {
+	found, err := segments(dir)
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	path := slices.Max(segments)
+	path := slices.Max(found)
 	var base uint64 // of the segment
 	if _, err := fmt.Sscanf(filepath.Base(path), "%d-", &base); err != nil {
 		return fmt.Errorf("segment %s: %w", path, err)

@@ -31,8 +31,6 @@ type groupQuery struct {
 	members []members
 	inTree  tree.UUID // zero where it is not given
 	nowhere bool      // in_tree is not written as we write UUIDs: nobody has it
-	// membersGiven says that the group has a member_of.
-	membersGiven bool
 }
 
 func (c *call) candidatesSchema() *schema.Schema {
@@ -194,7 +192,6 @@ func (c *call) groupParameter(g *groupQuery, key, name string, values []string) 
 	case "required":
 		g.traits, f = c.parseTraits(values)
 	case "member_of":
-		g.membersGiven = true
 		g.members, f = c.parseMembers(name, values)
 	case "in_tree":
 		for _, value := range values {
@@ -228,7 +225,7 @@ func (c *call) emptyGroups(q *candidateQuery) *failure {
 		if len(g.traits.required) > 0 { // not for forbidden ones alone
 			traits = append(traits, "required"+g.suffix)
 		}
-		if g.membersGiven {
+		if len(g.members) > 0 {
 			members = append(members, "member_of"+g.suffix)
 		}
 	}
