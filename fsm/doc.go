@@ -22,8 +22,9 @@
 //
 // codec.go describes the bytes. Kinds are numbers that are never reused, and
 // each kind's fields are fixed for good: a change is a new kind. A reader that
-// meets what it does not know halts rather than guess. The golden files below
-// testdata are never edited.
+// meets what it does not know halts rather than guess, so level.go numbers what
+// a program knows, for a cluster to tell whether all of it knows a new kind. The
+// golden files below testdata are never edited.
 //
 // # Known limits
 //

@@ -1,20 +1,59 @@
 package fsm
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/treenode/treenode/fsm/tree"
 )
 
-// A log entry is a format byte, a kind byte and the kind's fields.
-const (
-	entryFormat = 1
+// entryFormat is the first byte of a log entry. A kind byte follows, then the
+// kind's fields.
+const entryFormat = 1
 
-	// kindBatch: the proposer's time, then encoded commands that were waiting
-	// together. Each is executed for itself. An empty one is how a leader
-	// marks the start of its term.
-	kindBatch = 1
+// EntryKind is the number of a kind of log entry. Append only.
+type EntryKind uint8
+
+// The kinds of log entries.
+const (
+	// KindBatch has the proposer's time, then encoded commands that were
+	// waiting together. Each is executed for itself. An empty one is how a
+	// leader marks the start of its term.
+	KindBatch EntryKind = 1
+	// KindMark has the proposer's time. It changes nothing: it names the
+	// state whose digest every node is to compute.
+	KindMark EntryKind = 2
+	// KindCheckpoint has the proposer's time, the index of a mark, and the
+	// digest of the state there that more than half of the voters have. It
+	// changes nothing: a node whose own digest is another one halts.
+	KindCheckpoint EntryKind = 3
 )
+
+// String returns the kind's name.
+func (k EntryKind) String() string {
+	switch k {
+	case KindBatch:
+		return "batch"
+	case KindMark:
+		return "mark"
+	case KindCheckpoint:
+		return "checkpoint"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Entry is a log entry that was read. Fields that its kind does not have are
+// zero.
+type Entry struct {
+	Kind EntryKind
+	// At is the proposer's time.
+	At tree.Time
+	// Commands are encoded, and part of the bytes that were read.
+	Commands [][]byte
+	// Marked is the index of the mark that Digest is of.
+	Marked uint64
+	Digest [sha256.Size]byte
+}
 
 // EncodeBatch makes a log entry of encoded commands, stamped with the
 // proposer's time.
@@ -23,26 +62,62 @@ func EncodeBatch(at tree.Time, commands [][]byte) []byte {
 	for _, b := range commands {
 		size += len(b) + 4
 	}
-	c := &codec{buf: append(make([]byte, 0, size), entryFormat, kindBatch)}
-	c.time(&at)
-	list(c, &commands, (*codec).bytes)
+	c := &codec{buf: make([]byte, 0, size)}
+	c.entry(&Entry{Kind: KindBatch, At: at, Commands: commands})
 	return c.buf
 }
 
-func decodeBatch(entry []byte) (tree.Time, [][]byte, error) {
+// EncodeMark makes a mark.
+func EncodeMark(at tree.Time) []byte {
+	c := &codec{}
+	c.entry(&Entry{Kind: KindMark, At: at})
+	return c.buf
+}
+
+// EncodeCheckpoint makes a checkpoint of the mark at index marked.
+func EncodeCheckpoint(at tree.Time, marked uint64, digest [sha256.Size]byte) []byte {
+	c := &codec{}
+	c.entry(&Entry{Kind: KindCheckpoint, At: at, Marked: marked, Digest: digest})
+	return c.buf
+}
+
+// DecodeEntry reads a log entry. Its commands are not looked into.
+func DecodeEntry(b []byte) (Entry, error) {
+	c := &codec{buf: b, decoding: true}
+	var e Entry
+	c.entry(&e)
+	return e, c.end()
+}
+
+// KindOf returns the kind of an entry that DecodeEntry reads.
+func KindOf(entry []byte) EntryKind {
 	if len(entry) < 2 {
-		return 0, nil, errTruncated
+		return 0
 	}
-	if entry[0] != entryFormat {
-		return 0, nil, fmt.Errorf("unknown entry format %d", entry[0])
+	return EntryKind(entry[1])
+}
+
+func (c *codec) entry(e *Entry) {
+	format := uint8(entryFormat)
+	c.uint8(&format)
+	c.uint8((*uint8)(&e.Kind))
+	switch {
+	case c.err != nil:
+		return
+	case format != entryFormat:
+		c.fail(fmt.Errorf("unknown entry format %d", format))
+		return
+	case e.Kind == 0 || e.Kind > KindCheckpoint:
+		c.fail(fmt.Errorf("unknown kind of entry %d", uint8(e.Kind)))
+		return
 	}
-	if entry[1] != kindBatch {
-		return 0, nil, fmt.Errorf("unknown kind of entry %d", entry[1])
+	c.time(&e.At)
+	switch e.Kind {
+	case KindBatch:
+		list(c, &e.Commands, (*codec).bytes)
+	case KindMark:
+	case KindCheckpoint:
+		c.uint64(&e.Marked)
+		c.fixed(e.Digest[:])
 	}
-	c := &codec{buf: entry[2:], decoding: true}
-	var at tree.Time
-	var commands [][]byte
-	c.time(&at)
-	list(c, &commands, (*codec).bytes)
-	return at, commands, c.end()
 }

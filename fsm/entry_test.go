@@ -20,8 +20,9 @@ func TestBatchRoundTrips(t *testing.T) {
 		{math.MaxInt64, [][]byte{[]byte("one"), {}, bytes.Repeat([]byte("three"), 100)}},
 	} {
 		b := EncodeBatch(c.at, c.commands)
-		at, commands, err := decodeBatch(b)
-		if err != nil || at != c.at || len(commands) != len(c.commands) {
+		e, err := DecodeEntry(b)
+		at, commands := e.At, e.Commands
+		if err != nil || e.Kind != KindBatch || at != c.at || len(commands) != len(c.commands) {
 			t.Fatalf("read %d, %q, %v; wrote %d, %q", at, commands, err, c.at, c.commands)
 		}
 		for i := range commands {
@@ -30,11 +31,11 @@ func TestBatchRoundTrips(t *testing.T) {
 			}
 		}
 		for n := range b {
-			if _, _, err := decodeBatch(b[:n]); err == nil {
+			if _, err := DecodeEntry(b[:n]); err == nil {
 				t.Fatalf("the first %d of %d bytes were taken for an entry", n, len(b))
 			}
 		}
-		if _, _, err := decodeBatch(append(b, 0)); err == nil {
+		if _, err := DecodeEntry(append(b, 0)); err == nil {
 			t.Error("a byte behind the entry was not noticed")
 		}
 	}
@@ -48,11 +49,11 @@ func TestUnknownEntries(t *testing.T) {
 		want string
 	}{
 		{0, 0, "unknown entry format 0"}, {0, 2, "unknown entry format 2"}, {0, 255, "unknown entry format 255"},
-		{1, 0, "unknown kind of entry 0"}, {1, 2, "unknown kind of entry 2"}, {1, 255, "unknown kind of entry 255"},
+		{1, 0, "unknown kind of entry 0"}, {1, 4, "unknown kind of entry 4"}, {1, 255, "unknown kind of entry 255"},
 	} {
 		bad := bytes.Clone(good)
 		bad[c.at] = c.b
-		if _, _, err := decodeBatch(bad); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := DecodeEntry(bad); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("byte %d is %d: error %v, want %q", c.at, c.b, err, c.want)
 		}
 	}
@@ -61,7 +62,8 @@ func TestUnknownEntries(t *testing.T) {
 // TestCommandsOfABatchDoNotOverlap appends to one decoded command: the next
 // must stay as it is.
 func TestCommandsOfABatchDoNotOverlap(t *testing.T) {
-	_, commands, err := decodeBatch(EncodeBatch(start, [][]byte{[]byte("one"), []byte("two")}))
+	e, err := DecodeEntry(EncodeBatch(start, [][]byte{[]byte("one"), []byte("two")}))
+	commands := e.Commands
 	if err != nil {
 		t.Fatal(err)
 	}

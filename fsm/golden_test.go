@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -158,6 +159,15 @@ func TestGolden(t *testing.T) {
 	commands = append(commands[:2], encoded(t, requestID(start, 99), withCondition))
 	checked(t, "entry_batch", EncodeBatch(start, commands))
 	checked(t, "entry_empty", EncodeBatch(start, nil))
+	mark := checked(t, "entry_mark", EncodeMark(start))
+	if back, err := DecodeEntry(mark); err != nil || !reflect.DeepEqual(back, Entry{Kind: KindMark, At: start}) {
+		t.Errorf("the mark is read as %+v, %v", back, err)
+	}
+	point := Entry{Kind: KindCheckpoint, At: start, Marked: 300, Digest: sha256.Sum256([]byte("state"))}
+	checkpoint := checked(t, "entry_checkpoint", EncodeCheckpoint(point.At, point.Marked, point.Digest))
+	if back, err := DecodeEntry(checkpoint); err != nil || !reflect.DeepEqual(back, point) {
+		t.Errorf("the checkpoint is read as %+v, %v", back, err)
+	}
 	for name, r := range goldenResults() {
 		want := checked(t, name, r.Encode())
 		if back, err := DecodeResult(want); err != nil || !reflect.DeepEqual(back, r) {

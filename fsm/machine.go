@@ -12,8 +12,8 @@ import (
 
 // Machine holds the published View and makes the next one from each entry.
 //
-// Apply, Advance and Restore are for one goroutine at a time; View and Halted
-// may be called from any.
+// Apply, Advance and Restore are for one goroutine at a time; View, Halted and
+// Stop may be called from any.
 type Machine struct {
 	view   atomic.Pointer[View]
 	halted atomic.Pointer[Halt]
@@ -25,6 +25,14 @@ type Machine struct {
 func New(hook tree.StepHook) *Machine {
 	m := &Machine{hook: hook}
 	m.view.Store(&View{Tree: tree.New(), requests: newRequests()})
+	return m
+}
+
+// NewFrom returns a machine that goes on from a view, to apply a log to it
+// again.
+func NewFrom(v *View) *Machine {
+	m := &Machine{}
+	m.view.Store(v)
 	return m
 }
 
@@ -50,17 +58,17 @@ func (m *Machine) Apply(index uint64, entry []byte) (results []Result, err error
 	if index <= old.Index {
 		return nil, m.halt(haltAt(index, entry, fmt.Sprintf("index %d is applied already", old.Index), ""))
 	}
-	at, commands, err := decodeBatch(entry)
+	e, err := DecodeEntry(entry)
 	if err != nil {
 		return nil, m.halt(haltAt(index, entry, err.Error(), ""))
 	}
-	next := &View{Index: index, Tree: old.Tree, requests: old.requests, logTime: max(at, old.logTime)}
-	if len(commands) > 0 {
+	next := &View{Index: index, Tree: old.Tree, requests: old.requests, logTime: max(e.At, old.logTime)}
+	if len(e.Commands) > 0 {
 		next.requests = old.requests.edit()
 	}
-	results = make([]Result, len(commands))
+	results = make([]Result, len(e.Commands))
 	batch := old.Tree.Batch()
-	for i, command := range commands {
+	for i, command := range e.Commands {
 		if results[i], err = next.execute(batch, command, m.hook); err != nil {
 			return nil, m.halt(haltAt(index, entry, fmt.Sprintf("command %d: %v", i, err), ""))
 		}
@@ -123,6 +131,14 @@ func (m *Machine) Restore(r io.Reader) error {
 	}
 	m.view.Store(v)
 	return nil
+}
+
+// Stop halts the machine for a cause from outside: what it has applied up to
+// an index was found to be wrong. It returns the halt that stands, which is an
+// earlier one if there was one. It may be called from any goroutine; an entry
+// that is being applied is still published.
+func (m *Machine) Stop(index uint64, cause error) *Halt {
+	return m.halt(&Halt{Index: index, Cause: cause.Error(), Err: cause})
 }
 
 func (m *Machine) halt(h *Halt) *Halt {

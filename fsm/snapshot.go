@@ -200,11 +200,19 @@ func (c *codec) counts(v *[recordFooter]uint64) {
 // all nodes that have applied the same log, whatever their memory of answers.
 // It walks everything.
 func (v *View) Digest() [sha256.Size]byte {
-	w := newRecordWriter(io.Discard)
+	digest, _ := v.DigestThrough(io.Discard) // which takes everything
+	return digest
+}
+
+// DigestThrough is Digest, and writes the bytes as well: to a writer that
+// waits now and then, so that others have the processor, or that ends the walk
+// with an error.
+func (v *View) DigestThrough(to io.Writer) ([sha256.Size]byte, error) {
+	w := newRecordWriter(to)
 	put(w, recordHeader, v.Tree.Meta(), (*codec).meta)
 	w.records(v.Tree)
 	w.flush()
-	return [sha256.Size]byte(w.sum.Sum(nil))
+	return [sha256.Size]byte(w.sum.Sum(nil)), w.err
 }
 
 // ReadSnapshot reads and verifies a whole snapshot: its sum, its order and
