@@ -25,7 +25,7 @@ func showAllocations(c *call) *failure {
 	}
 	allocations := jsontext.NewObject()
 	body := jsontext.NewObject().Set("allocations", allocations)
-	consumer, ok := consumerOf(s, c.variables["consumer"])
+	consumer, ok := consumerOf(s, c.variables.of("consumer"))
 	if !ok {
 		c.modified(0)
 		return c.reply(http.StatusOK, body)
@@ -55,7 +55,7 @@ func providerAllocations(c *call) *failure {
 	_, p, f := c.provider()
 	if f != nil {
 		if f.status == http.StatusNotFound {
-			f.message = "Resource provider '" + c.variables["uuid"] + "' not found: " + f.message
+			f.message = "Resource provider '" + c.variables.of("uuid") + "' not found: " + f.message
 		}
 		return f
 	}
@@ -79,7 +79,7 @@ func providerAllocations(c *call) *failure {
 }
 
 func putAllocations(c *call) *failure {
-	text := c.variables["consumer"]
+	text := c.variables.of("consumer")
 	u, ok := tree.ParseUUID(text)
 	if !ok {
 		return badRequest("Malformed consumer_uuid: %s", text)
@@ -188,7 +188,7 @@ func refusedClaim(e *tree.Error) *failure {
 }
 
 func deleteAllocations(c *call) *failure {
-	text := c.variables["consumer"]
+	text := c.variables.of("consumer")
 	missing := notFound("No allocations for consumer '%s'", text)
 	s, f := c.view()
 	if f != nil {

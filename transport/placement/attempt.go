@@ -49,7 +49,7 @@ func (c *call) view() (*tree.State, *failure) {
 	if c.attempt == early {
 		level = cluster.Stale
 	}
-	v, err := c.node.Read(c.r.Context(), level, 0)
+	v, err := c.node.Read(c.ctx, level, 0)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -63,7 +63,7 @@ func (c *call) propose(txn tree.Txn) (fsm.Result, *failure) {
 	if err != nil {
 		return fsm.Result{}, fail(http.StatusInternalServerError, "no request id: %v", err)
 	}
-	result, err := c.node.Propose(c.r.Context(), fsm.Command{RequestID: tree.UUID(id), Txn: txn})
+	result, err := c.node.Propose(c.ctx, fsm.Command{RequestID: tree.UUID(id), Txn: txn})
 	if c.attempt == early && (err != nil || result.Refused == nil) {
 		c.attempt = settled
 	}

@@ -62,8 +62,8 @@ func (c *call) search(s *tree.State, q *candidateQuery, answer *candidateAnswer)
 		answer.add(&found)
 		switch {
 		case answer.count%candidatesPerCheck != 0:
-		case c.r.Context().Err() != nil:
-			return unfinished(c.r.Context(), answer.count)
+		case c.ctx.Err() != nil:
+			return unfinished(c.ctx, answer.count)
 		case answer.count >= candidatesMax || len(answer.body) > candidateBytesMax:
 			return badRequest("More than %d allocation candidates were found. Ask for fewer with the limit parameter.", answer.count)
 		}

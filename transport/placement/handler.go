@@ -52,6 +52,9 @@ type Config struct {
 const (
 	requestTimeoutDefault = 10 * time.Second
 	bodyBytesMax          = 8 << 20
+	// bodyBytesTrusted is up to which length a body gets its memory before it
+	// has come.
+	bodyBytesTrusted = 128 << 10
 	// searchStepsMax bounds a search for candidates: some seconds of one core.
 	searchStepsMax = 20_000_000
 )
@@ -100,16 +103,18 @@ type call struct {
 	*handler
 	w         http.ResponseWriter
 	r         *http.Request
+	ctx       context.Context // the request's, with its time bounded
 	requestID string
 	version   microversion
 	identity  Identity
-	variables map[string]string
+	variables variables
 	prefix    string // the mount point that the client used
 	route     string // the pattern, once it is known
 	vary      []string
 	status    int // of the answer, once it has begun
 	begun     bool
-	text      []byte // the request's body, once it was read
+	text      []byte   // the request's body, once it was read
+	unread    *failure // why it could not be
 	attempt   attempt
 }
 
@@ -117,8 +122,8 @@ type call struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.config.RequestTimeout)
 	defer cancel()
-	c := &call{handler: h, w: w, r: r.WithContext(ctx), requestID: "req-" + uuid.NewString(), route: "unmatched"}
-	w.Header().Set("X-OpenStack-Request-ID", c.requestID)
+	c := &call{handler: h, w: w, r: r, ctx: ctx, requestID: newRequestID(), route: "unmatched"}
+	w.Header()[requestIDHeader] = []string{c.requestID}
 	began := h.now()
 	defer func() {
 		caught := recover()
@@ -144,6 +149,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func newRequestID() string {
+	const prefix = "req-"
+	var b [len(prefix) + 36]byte
+	return string(tree.UUID(uuid.New()).Append(append(b[:0], prefix...)))
+}
+
 // measure counts the request, by the route's pattern.
 func (c *call) measure(began time.Time) {
 	if c.config.Metrics != nil && c.begun {
@@ -167,8 +178,8 @@ func (c *call) serve() *failure {
 		return f
 	}
 	c.version = version
-	c.w.Header().Set(versionHeader, serviceType+" "+version.String())
-	c.vary = append([]string{strings.ToLower(versionHeader)}, c.vary...)
+	c.w.Header()[versionHeader] = version.answered()
+	c.vary = append([]string{varyVersion}, c.vary...)
 	if !integerLength(c.r.Header) {
 		return badRequest("content-length header must be an integer")
 	}
@@ -179,7 +190,7 @@ func (c *call) serve() *failure {
 	if f != nil {
 		return f
 	}
-	c.variables, c.route = variables, r.method+" "+r.path
+	c.variables, c.route = variables, r.name
 	media := c.mediaTypes(r)
 	switch {
 	case r.mediaFirst && media != nil:
@@ -190,10 +201,18 @@ func (c *call) serve() *failure {
 		return notFound("")
 	case media != nil:
 		return media
-	case r.policy != "" && !c.config.Policy.allows(r.policy, c.identity, c.r.URL.Query().Get("project_id")):
+	case r.policy != "" && !c.allowed(r.policy):
 		return fail(http.StatusForbidden, "Policy does not allow %s to be performed.", r.policy)
 	}
 	return c.run(r)
+}
+
+func (c *call) allowed(action string) bool {
+	project := ""
+	if action == ruleUsages { // the only one that is about a project of the query's
+		project = c.r.URL.Query().Get("project_id")
+	}
+	return c.config.Policy.allows(action, c.identity, project)
 }
 
 // integerLength reports whether the length of the body, where it is given, is
@@ -243,18 +262,37 @@ func (c *call) mediaTypes(r *route) *failure {
 	return nil
 }
 
+// read reads the request's body, once: a second attempt finds what came of the
+// first.
+func (c *call) read() *failure {
+	if c.text == nil && c.unread == nil {
+		c.unread = c.readOnce()
+	}
+	return c.unread
+}
+
+func (c *call) readOnce() *failure {
+	var err error
+	if n := c.r.ContentLength; n > 0 && n <= bodyBytesTrusted {
+		c.text = make([]byte, n)
+		_, err = io.ReadFull(c.r.Body, c.text)
+	} else {
+		c.text, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, bodyBytesMax))
+	}
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return fail(http.StatusRequestEntityTooLarge, "A body has at most %d bytes.", large.Limit)
+	case err != nil:
+		return badRequest("The body broke off: %v", err)
+	}
+	return nil
+}
+
 // body reads the request's body and compares it with a schema.
 func (c *call) body(s *schema.Schema) (*jsontext.Object, *failure) {
-	if c.text == nil {
-		var err error
-		c.text, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, bodyBytesMax))
-		var large *http.MaxBytesError
-		switch {
-		case errors.As(err, &large):
-			return nil, fail(http.StatusRequestEntityTooLarge, "A body has at most %d bytes.", large.Limit)
-		case err != nil:
-			return nil, badRequest("The body broke off: %v", err)
-		}
+	if f := c.read(); f != nil {
+		return nil, f
 	}
 	value, err := jsontext.Parse(c.text)
 	if err != nil {
@@ -285,8 +323,12 @@ func (c *call) send(status int, media string, body []byte) {
 	if status == http.StatusOK {
 		body = c.compressed(body)
 	}
-	if len(c.vary) > 0 {
-		h.Set("Vary", strings.Join(c.vary, ","))
+	switch len(c.vary) {
+	case 0:
+	case 1:
+		h["Vary"] = c.vary
+	default:
+		h["Vary"] = []string{strings.Join(c.vary, ",")}
 	}
 	if status != http.StatusNoContent {
 		h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -189,3 +189,14 @@ func TestClusterFailures(t *testing.T) {
 		must(t, 503, r, body)
 	}
 }
+
+// What is wrong with a body is told, also where a route is tried twice.
+func TestUnreadBody(t *testing.T) {
+	url := serve(t, placementtest.NewNode(), Config{})
+	for _, c := range []struct{ method, path string }{
+		{"POST", "/resource_providers"}, {"PUT", "/allocations/" + one}, {"POST", "/allocations"},
+	} {
+		r, body := send(t, c.method, url+c.path, "1.39", `{"`+strings.Repeat("x", bodyBytesMax))
+		must(t, http.StatusRequestEntityTooLarge, r, body)
+	}
+}

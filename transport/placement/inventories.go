@@ -119,9 +119,9 @@ func showInventory(c *call) *failure {
 		}
 		return f
 	}
-	inv, ok := p.Inventory(c.variables["class"])
+	inv, ok := p.Inventory(c.variables.of("class"))
 	if !ok {
-		return notFound("No inventory of class %s for %s", c.variables["class"], p.UUID())
+		return notFound("No inventory of class %s for %s", c.variables.of("class"), p.UUID())
 	}
 	c.modified(p.UpdatedAt())
 	return c.reply(http.StatusOK, presentInventory(inv.Inventory).Set("resource_provider_generation", p.Generation()))
@@ -190,7 +190,7 @@ func updateInventory(c *call) *failure {
 	if whole(body.Get("resource_provider_generation")) != int64(p.Generation()) { //nolint:gosec // counts writes
 		return concurrent("resource provider generation conflict")
 	}
-	class, inv := c.variables["class"], inventoryFrom(body)
+	class, inv := c.variables.of("class"), inventoryFrom(body)
 	if problem := c.checkCapacity(p.UUID(), class, inv); problem != "" {
 		return badRequest("Unable to update inventory for resource provider %s: %s", p.UUID(), problem)
 	}
@@ -286,7 +286,7 @@ func deleteInventory(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	class := c.variables["class"]
+	class := c.variables.of("class")
 	inv, ok := p.Inventory(class)
 	prefix := "No inventory of class " + class + " found for delete"
 	switch {

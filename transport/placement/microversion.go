@@ -15,14 +15,40 @@ type microversion int
 
 const (
 	serviceType     = "placement"
-	versionHeader   = "OpenStack-API-Version"
 	microversionMax = microversion(39)
+
+	// OpenStack-API-Version and X-OpenStack-Request-ID in the form in which
+	// net/http keeps headers: others cost memory to find.
+	versionHeader   = "Openstack-Api-Version"
+	requestIDHeader = "X-Openstack-Request-Id"
+	varyVersion     = "openstack-api-version"
 )
+
+// asked and answers are the usual values of the header of every version.
+var (
+	asked   = map[string]microversion{}
+	answers [microversionMax + 1][]string
+)
+
+func init() {
+	for v := range microversionMax + 1 {
+		text := serviceType + " " + v.String()
+		asked[text], answers[v] = v, []string{text}
+	}
+}
+
+// answered is the value of the header of answers. It must not be changed.
+func (v microversion) answered() []string { return answers[v] }
 
 func (v microversion) String() string { return fmt.Sprintf("1.%d", int(v)) }
 
 // requestedVersion reads the header of every service; the last of ours wins.
 func requestedVersion(h http.Header) (microversion, *failure) {
+	if values := h[versionHeader]; len(values) == 0 {
+		return 0, nil
+	} else if v, ok := asked[values[0]]; ok && len(values) == 1 {
+		return v, nil
+	}
 	text := ""
 	for _, value := range strings.Split(strings.Join(h.Values(versionHeader), ","), ",") {
 		service, version, ok := cutSpace(strings.TrimSpace(latin1(value)))

@@ -115,9 +115,9 @@ func (p *Policy) allows(action string, id Identity, project string) bool {
 	if id.System {
 		return false
 	}
-	t := target{"project_id": id.Project, "user_id": id.User}
+	t := target{project: id.Project, user: id.User, hasUser: true}
 	if action == ruleUsages {
-		t = target{"project_id": project}
+		t = target{project: project}
 	}
 	return rule(action).allows(p, id, t, 0)
 }

@@ -10,7 +10,20 @@ import (
 
 // target is what a rule may compare the caller with: the project and the user
 // that an action is about, by the names project_id and user_id.
-type target map[string]string
+type target struct {
+	project, user string
+	hasUser       bool
+}
+
+func (t target) value(name string) (string, bool) {
+	switch name {
+	case "project_id":
+		return t.project, true
+	case "user_id":
+		return t.user, t.hasUser
+	}
+	return "", false
+}
 
 // check is one expression of the policy language.
 type check interface {
@@ -109,9 +122,12 @@ var placeholder = regexp.MustCompile(`%\(([^)]*)\)s`)
 
 // fill puts in the target's values; it fails where there is no such value.
 func (text template) fill(t target) (string, bool) {
+	if !strings.Contains(string(text), "%(") {
+		return string(text), true // nearly all
+	}
 	known := true
 	filled := placeholder.ReplaceAllStringFunc(string(text), func(name string) string {
-		value, ok := t[placeholder.FindStringSubmatch(name)[1]]
+		value, ok := t.value(placeholder.FindStringSubmatch(name)[1])
 		known = known && ok
 		return value
 	})

@@ -25,9 +25,9 @@ func (c *call) provider() (*tree.State, tree.Provider, *failure) {
 	if f != nil {
 		return nil, tree.Provider{}, f
 	}
-	p, ok := lookup(s, c.variables["uuid"])
+	p, ok := lookup(s, c.variables.of("uuid"))
 	if !ok {
-		return s, p, notFound("No resource provider with uuid %s found", c.variables["uuid"])
+		return s, p, notFound("No resource provider with uuid %s found", c.variables.of("uuid"))
 	}
 	return s, p, nil
 }

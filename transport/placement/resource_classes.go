@@ -31,7 +31,7 @@ func showClass(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	name := c.variables["name"]
+	name := c.variables.of("name")
 	if !s.HasResourceClass(name) {
 		return notFound("%s", noClass(name))
 	}
@@ -71,7 +71,7 @@ func updateClass(c *call) *failure {
 	if c.version < 7 {
 		return renameClass(c)
 	}
-	name := c.variables["name"]
+	name := c.variables.of("name")
 	if refusal := schema.ResourceClass.Check(map[string]any{"name": name}); refusal != "" {
 		return badRequest("JSON does not validate: %s", refusal)
 	}
@@ -100,7 +100,7 @@ func renameClass(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	old, name := c.variables["name"], body.String("name")
+	old, name := c.variables.of("name"), body.String("name")
 	switch {
 	case !s.HasResourceClass(old):
 		return notFound("%s", noClass(old))
@@ -128,7 +128,7 @@ func renameClass(c *call) *failure {
 }
 
 func deleteClass(c *call) *failure {
-	name := c.variables["name"]
+	name := c.variables.of("name")
 	s, f := c.view()
 	if f != nil {
 		return f

@@ -9,7 +9,7 @@ import (
 // versions is what clients ask before anything else, without a token. It
 // answers 200 only once the node can take writes.
 func versions(c *call) *failure {
-	if err := c.node.Ready(c.r.Context()); err != nil {
+	if err := c.node.Ready(c.ctx); err != nil {
 		return unavailable(err)
 	}
 	c.modified(0)

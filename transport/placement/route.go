@@ -23,6 +23,10 @@ type route struct {
 	// again when that is applied; see call.run.
 	rechecked bool
 	serve     func(*call) *failure
+
+	name    string // of the method and the path
+	literal string // the path up to its first variable
+	slashes int
 }
 
 func always(microversion) bool { return true }
@@ -98,30 +102,36 @@ func init() {
 		{method: get, path: "/usages", since: 9, policy: ruleUsages, json: true, serve: totalUsages},
 		{method: post, path: "/reshaper", since: 30, policy: ruleReshape, body: always, serve: reshape},
 	}
+	for i := range routes {
+		r := &routes[i]
+		r.name = r.method + " " + r.path
+		r.literal, _, _ = strings.Cut(r.path, "{")
+		r.slashes = strings.Count(r.path, "/")
+	}
 }
 
 // find returns the route of a request and its path's variables, or why there
 // is none.
-func find(method, path string) (*route, map[string]string, *failure) {
+func find(method, path string) (*route, variables, *failure) {
 	var methods []string
+	slashes := strings.Count(path, "/")
 	for i := range routes {
 		r := &routes[i]
-		variables, ok := match(r.path, path)
-		if !ok {
+		if r.slashes != slashes || !strings.HasPrefix(path, r.literal) || !match(r.path, path) {
 			continue
 		}
 		if r.method == method {
-			return r, variables, nil
+			return r, variables{r.path, path}, nil
 		}
 		methods = append(methods, r.method)
 	}
 	if methods == nil {
-		return nil, nil, notFound("")
+		return nil, variables{}, notFound("")
 	}
 	f := methodNotAllowed(method)
 	f.message = "The method specified is not allowed for this resource."
 	f.allow = strings.Join(methods, ", ")
-	return nil, nil, f
+	return nil, variables{}, f
 }
 
 func methodNotAllowed(method string) *failure {
@@ -130,37 +140,36 @@ func methodNotAllowed(method string) *failure {
 	return f
 }
 
-// match compares a path with a pattern, segment by segment. Most patterns are
-// not the one: only a match costs memory.
-func match(pattern, path string) (map[string]string, bool) {
-	if strings.Count(pattern, "/") != strings.Count(path, "/") {
-		return nil, false
-	}
-	variables := 0
+// match compares a path with a pattern, segment by segment.
+func match(pattern, path string) bool {
 	for want, have := pattern, path; want != "" || have != ""; {
+		if want == "" || have == "" {
+			return false
+		}
 		var w, h string
 		w, want = nextSegment(want)
 		h, have = nextSegment(have)
-		switch {
-		case strings.HasPrefix(w, "{") && h != "":
-			variables++
-		case w != h:
-			return nil, false
+		if w != h && (!strings.HasPrefix(w, "{") || h == "") {
+			return false
 		}
 	}
-	if variables == 0 {
-		return nil, true
-	}
-	found := make(map[string]string, variables)
-	for want, have := pattern, path; want != ""; {
+	return true
+}
+
+// variables are the segments of a path that stand where its pattern has names.
+type variables struct{ pattern, path string }
+
+// of is the segment of a name, "" where the pattern has no such.
+func (v variables) of(name string) string {
+	for want, have := v.pattern, v.path; want != ""; {
 		var w, h string
 		w, want = nextSegment(want)
 		h, have = nextSegment(have)
-		if w[0] == '{' {
-			found[strings.Trim(w, "{}")] = h
+		if len(w) == len(name)+2 && w[0] == '{' && w[1:len(w)-1] == name {
+			return h
 		}
 	}
-	return found, true
+	return ""
 }
 
 // nextSegment splits a path that starts with a slash after its first segment.

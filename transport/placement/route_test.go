@@ -1,9 +1,6 @@
 package placement
 
-import (
-	"maps"
-	"testing"
-)
+import "testing"
 
 func TestMatch(t *testing.T) {
 	for _, c := range []struct {
@@ -30,9 +27,14 @@ func TestMatch(t *testing.T) {
 		{"/p/{uuid}/inventories", "/p/u/inventories/VCPU", nil},
 		{"/p/{uuid}/inventories", "/p/u/usages", nil},
 	} {
-		got, ok := match(c.pattern, c.path)
-		if ok != (c.want != nil) || !maps.Equal(got, c.want) {
-			t.Errorf("%s with %s: %v %v, want %v", c.path, c.pattern, got, ok, c.want)
+		ok := match(c.pattern, c.path)
+		if ok != (c.want != nil) {
+			t.Errorf("%s with %s: %v, want %v", c.path, c.pattern, ok, c.want)
+		}
+		for name, want := range c.want {
+			if got := (variables{c.pattern, c.path}).of(name); got != want {
+				t.Errorf("%s with %s: %s is %q, want %q", c.path, c.pattern, name, got, want)
+			}
 		}
 	}
 }

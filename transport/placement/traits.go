@@ -64,15 +64,15 @@ func showTrait(c *call) *failure {
 	if f != nil {
 		return f
 	}
-	if !s.HasTrait(c.variables["name"]) {
-		return notFound("No such trait(s): %s.", c.variables["name"])
+	if !s.HasTrait(c.variables.of("name")) {
+		return notFound("No such trait(s): %s.", c.variables.of("name"))
 	}
 	c.modified(0)
 	return c.done(http.StatusNoContent)
 }
 
 func putTrait(c *call) *failure {
-	name := c.variables["name"]
+	name := c.variables.of("name")
 	if !customWord.MatchString(name) || len(name) > wordLenMax {
 		return badRequest("The trait is invalid. A valid trait must be no longer than 255 characters, start with the prefix \"CUSTOM_\" and use following characters: \"A\"-\"Z\", \"0\"-\"9\" and \"_\"")
 	}
@@ -97,7 +97,7 @@ func putTrait(c *call) *failure {
 }
 
 func deleteTrait(c *call) *failure {
-	name := c.variables["name"]
+	name := c.variables.of("name")
 	s, f := c.view()
 	if f != nil {
 		return f
