@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -446,19 +447,44 @@ func TestForwardedGarbageIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	unknown := append(bytes.Clone(whole[:17]), 1, 200)
+	counted := func(command []byte) []byte {
+		return append(binary.BigEndian.AppendUint32(nil, uint32(len(command))), command...)
+	}
+	// Of a call that can't be read nothing is proposed.
+	for name, body := range map[string][]byte{
+		"half a length": {0, 0},
+		"a cut command": append(counted(whole), counted(whole)[:20]...),
+	} {
+		_, err := peer.net.Call(t.Context(), leader.addr, cluster.VerbForward, body)
+		var refused *cluster.PeerError
+		if !errors.As(err, &refused) || refused.Code != cluster.PeerBadRequest {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// One command that can't be read leaves the others alone.
 	for name, c := range map[string]struct {
-		body []byte
-		code cluster.PeerCode
+		command []byte
+		code    cluster.PeerCode
 	}{
 		"nothing":         {nil, cluster.PeerBadRequest},
-		"a cut command":   {whole[:len(whole)-1], cluster.PeerBadRequest},
+		"half a command":  {whole[:len(whole)-1], cluster.PeerBadRequest},
 		"an unknown kind": {unknown, cluster.PeerBadRequest},
 		"too much":        {make([]byte, 1<<20), cluster.PeerTooLarge},
 	} {
-		_, err := peer.net.Call(t.Context(), leader.addr, cluster.VerbForward, c.body)
-		var refused *cluster.PeerError
-		if !errors.As(err, &refused) || refused.Code != c.code {
+		good, err := createRoot(t, name).Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := peer.net.Call(t.Context(), leader.addr, cluster.VerbForward, append(counted(c.command), counted(good)...))
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if answer[0] != byte(c.code) {
+			t.Errorf("%s: answered with code %d", name, answer[0])
+		}
+		if _, ok := leader.read(cluster.Linearizable, 0).Tree.Find(tree.ByName(name)); !ok {
+			t.Errorf("%s: the good command was not executed", name)
 		}
 	}
 	leader.propose(createRoot(t, "host"))

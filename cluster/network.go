@@ -14,7 +14,7 @@ type Verb uint8
 // The verbs of the peer protocol.
 const (
 	VerbHello     Verb = 1 // who are you: identity, cluster, progress
-	VerbForward   Verb = 2 // propose this command, you being leader
+	VerbForward   Verb = 2 // propose these commands, you being leader
 	VerbTerm      Verb = 3 // what is your current term
 	VerbReadIndex Verb = 4 // give me an index that makes a read linearizable
 	VerbPledge    Verb = 5 // join the cluster that I am about to bootstrap

@@ -43,8 +43,9 @@ type Node struct {
 	machine  *fsm.Machine
 	raft     *raft.Raft
 	store    *logstore.Store
-	batcher  *batcher
 	progress progress
+	// entries are on their way into the log here, forwards to the leader.
+	entries, forwards *gatherer
 
 	leads         atomic.Pointer[leadership]
 	leaderChanged broadcast
@@ -146,7 +147,8 @@ func open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, fail(CodeInternal, err, "raft does not start on %s", config.DataDir)
 	}
-	n.batcher = newBatcher(n.raft, n.stopped)
+	n.entries = gather(batchesInFlight, n.stopped, n.proposeEntry)
+	n.forwards = gather(forwardsInFlight, n.stopped, n.forward)
 	n.observeLeader()
 	go n.watchLeadership(notices)
 	close(n.opened)

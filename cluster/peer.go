@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/hashicorp/raft"
-
-	"github.com/treenode/treenode/fsm"
 )
 
 // hello is what a node says of itself to VerbHello.
@@ -60,17 +57,7 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 	case VerbHello:
 		return json.Marshal(n.hello())
 	case VerbForward:
-		if _, self, _ := n.leader(); !self {
-			return nil, &PeerError{Code: PeerNotLeader, Message: "this node does not lead"}
-		}
-		if err := checkForwarded(body); err != nil {
-			return nil, err
-		}
-		result, err := n.batcher.submit(ctx, body)
-		if err != nil {
-			return nil, peerErrorOf(err)
-		}
-		return result.Encode(), nil
+		return n.proposeForwarded(ctx, body)
 	case VerbTerm:
 		if string(body) != n.raftID {
 			return nil, &PeerError{Code: PeerRefused, Message: "this is server " + n.raftID + ", not " + string(body)}
@@ -93,18 +80,6 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 		return handle(body, func(a admin) error { return n.administer(ctx, a) })
 	}
 	return nil, &PeerError{Code: PeerBadRequest, Message: "unknown verb"}
-}
-
-// checkForwarded refuses what must never be in the log: an entry that the
-// machine can't read halts every node, for good.
-func checkForwarded(command []byte) error {
-	if len(command) > commandBytesMax {
-		return &PeerError{Code: PeerTooLarge, Message: fmt.Sprintf("the command has %d bytes, the limit is %d", len(command), commandBytesMax)}
-	}
-	if _, err := fsm.DecodeCommand(command); err != nil {
-		return &PeerError{Code: PeerBadRequest, Message: fmt.Sprintf("the command can't be read: %v", err)}
-	}
-	return nil
 }
 
 // verdict is the answer to a JSON request: an *Error crosses with its code.

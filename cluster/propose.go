@@ -86,72 +86,11 @@ func (n *Node) proposeOnce(ctx context.Context, command []byte) (fsm.Result, err
 	if err := n.usable(); err != nil {
 		return fsm.Result{}, err
 	}
-	leader, self, ok := n.leader()
-	switch {
+	switch _, self, ok := n.leader(); {
 	case !ok:
 		return fsm.Result{}, fail(CodeNoLeader, nil, "no leader is known")
 	case self:
-		return n.batcher.submit(ctx, command)
+		return n.entries.submit(ctx, command)
 	}
-	answer, err := n.config.Network.Call(ctx, leader, VerbForward, command)
-	if err != nil {
-		return fsm.Result{}, forwardError(err)
-	}
-	result, err := fsm.DecodeResult(answer)
-	if err != nil {
-		// The leader did something, this node can't tell what.
-		return fsm.Result{}, fail(CodeOutcomeUnknown, err, "the leader's answer can't be read")
-	}
-	return result, nil
-}
-
-// forwardError says what a failed call to the leader means for the command.
-func forwardError(err error) *Error {
-	var call *CallError
-	if errors.As(err, &call) {
-		if !call.Sent {
-			return fail(CodeNoLeader, err, "the leader can't be reached")
-		}
-		return fail(CodeOutcomeUnknown, err, "the leader did not answer")
-	}
-	var peer *PeerError
-	if errors.As(err, &peer) {
-		switch peer.Code {
-		case PeerNotLeader, PeerNotReady, PeerOtherCluster:
-			return fail(CodeNoLeader, err, "the node that was thought to lead does not")
-		case PeerBusy:
-			return fail(CodeBusy, err, "the leader is busy")
-		case PeerTooLarge:
-			return fail(CodeTooLarge, err, "the leader refused the size")
-		case PeerBadRequest, PeerRefused:
-			return fail(CodeInvalid, err, "the leader refused the request")
-		case PeerInternal, PeerOutcome:
-		}
-	}
-	return fail(CodeOutcomeUnknown, err, "the outcome is unknown")
-}
-
-// peerErrorOf is the reverse of forwardError, on the leader's side.
-func peerErrorOf(err error) error {
-	var e *Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	code := PeerInternal
-	switch e.Code {
-	case CodeNoLeader:
-		code = PeerNotLeader
-	case CodeBusy, CodeDeadline:
-		code = PeerBusy
-	case CodeStopping, CodeNotReady:
-		code = PeerNotReady
-	case CodeTooLarge:
-		code = PeerTooLarge
-	case CodeInvalid, CodeMemberNotFound, CodeMemberExists, CodeLastVoter, CodeClusterMismatch:
-		code = PeerRefused
-	case CodeOutcomeUnknown, CodeHalted:
-		code = PeerOutcome
-	case CodeInternal:
-	}
-	return &PeerError{Code: code, Message: e.Error()}
+	return n.forwards.submit(ctx, command)
 }

@@ -1,0 +1,257 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/treenode/treenode/fsm"
+)
+
+// Commands that wait on a follower go to the leader together, in one call of
+// VerbForward: a call and its answer cost both nodes as much as the command.
+//
+//	request: { length(4) command } for each command
+//	answer:  { code(1) length(4) body } for each command, in the same order
+//
+// Numbers are big endian. Code 0 comes with the result, any other is
+// a PeerCode and comes with its message. A refusal of the whole call says that
+// none of its commands was proposed.
+
+// forwardsInFlight is how many calls with commands may be under way to the
+// leader.
+const forwardsInFlight = 4
+
+// forward sends a group of commands to whichever node leads now.
+func (n *Node) forward(group []*proposal, release func()) {
+	leader, self, ok := n.leader()
+	if !ok || self {
+		// The callers come again, and find that it is this node.
+		refuseAll(group, fail(CodeNoLeader, nil, "another node was thought to lead"))
+		release()
+		return
+	}
+	go func() {
+		defer release()
+		ctx, cancel := forwardContext(group)
+		defer cancel()
+		body := encodeForward(group)
+		answer, err := n.config.Network.Call(ctx, leader, VerbForward, body)
+		if err != nil {
+			refuseAll(group, forwardError(err))
+			return
+		}
+		results, err := decodeForwarded(answer, len(group))
+		if err != nil {
+			// The leader did something, this node can't tell what.
+			refuseAll(group, fail(CodeOutcomeUnknown, err, "the leader's answer can't be read"))
+			return
+		}
+		for i, p := range group {
+			p.done <- results[i]
+		}
+	}()
+}
+
+// forwardContext ends when the last caller of the group has given up.
+func forwardContext(group []*proposal) (context.Context, context.CancelFunc) {
+	var last time.Time
+	for _, p := range group {
+		if p.deadline.IsZero() {
+			return context.WithCancel(context.Background())
+		}
+		if p.deadline.After(last) {
+			last = p.deadline
+		}
+	}
+	return context.WithDeadline(context.Background(), last)
+}
+
+func encodeForward(group []*proposal) []byte {
+	size := 0
+	for _, p := range group {
+		size += 4 + len(p.command)
+	}
+	b := make([]byte, 0, size)
+	for _, p := range group {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p.command))) //nolint:gosec // at most commandBytesMax
+		b = append(b, p.command...)
+	}
+	return b
+}
+
+var errForwardForm = errors.New("commands have to be there whole, each with its length")
+
+// decodeForward returns the commands of a request. The error is a *PeerError.
+func decodeForward(body []byte) ([][]byte, error) {
+	var commands [][]byte
+	for len(body) > 0 {
+		command, rest, ok := cutCounted(body)
+		if !ok || len(commands) == batchCommandsMax {
+			return nil, &PeerError{Code: PeerBadRequest, Message: errForwardForm.Error()}
+		}
+		commands, body = append(commands, command), rest
+	}
+	return commands, nil
+}
+
+// checkForwarded refuses what must never be in the log: an entry that the
+// machine can't read halts every node, for good.
+func checkForwarded(command []byte) error {
+	if len(command) > commandBytesMax {
+		return &PeerError{Code: PeerTooLarge, Message: fmt.Sprintf("the command has %d bytes, the limit is %d", len(command), commandBytesMax)}
+	}
+	if _, err := fsm.DecodeCommand(command); err != nil {
+		return &PeerError{Code: PeerBadRequest, Message: fmt.Sprintf("the command can't be read: %v", err)}
+	}
+	return nil
+}
+
+// cutCounted cuts off a length and as many bytes.
+func cutCounted(b []byte) (counted, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return nil, nil, false
+	}
+	size := uint64(binary.BigEndian.Uint32(b))
+	if b = b[4:]; size > uint64(len(b)) {
+		return nil, nil, false
+	}
+	return b[:size:size], b[size:], true
+}
+
+// proposeForwarded answers VerbForward.
+func (n *Node) proposeForwarded(ctx context.Context, body []byte) ([]byte, error) {
+	if _, self, _ := n.leader(); !self {
+		return nil, &PeerError{Code: PeerNotLeader, Message: "this node does not lead"}
+	}
+	commands, err := decodeForward(body)
+	if err != nil {
+		return nil, err
+	}
+	waiting := make([]*proposal, len(commands))
+	refused := make([]error, len(commands))
+	for i, command := range commands {
+		if refused[i] = checkForwarded(command); refused[i] == nil {
+			waiting[i], refused[i] = n.entries.enqueue(ctx, command)
+		}
+	}
+	var answer []byte
+	for i, p := range waiting {
+		result, err := fsm.Result{}, refused[i]
+		if err == nil {
+			result, err = n.entries.await(ctx, p)
+		}
+		answer = appendForwarded(answer, result, err)
+	}
+	return answer, nil
+}
+
+// forwardedBytesMax bounds the answers that one call carries back, with room
+// for those that come without a result. A caller whose result does not fit asks
+// again and gets it then: the machine remembers it.
+const forwardedBytesMax = CallBytesMax - batchCommandsMax<<10
+
+func appendForwarded(b []byte, result fsm.Result, err error) []byte {
+	code, body := PeerCode(0), []byte(nil)
+	if err == nil {
+		if body = result.Encode(); len(b)+len(body) > forwardedBytesMax && len(b) > 0 {
+			err = &PeerError{Code: PeerOutcome, Message: "the result does not fit into this answer"}
+		}
+	}
+	if err != nil {
+		refused := peerErrorOf(err)
+		code, body = refused.Code, []byte(refused.Message)
+		body = body[:min(len(body), messageBytesMax)]
+	}
+	b = append(b, byte(code))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(body))) //nolint:gosec // at most commandBytesMax and what it touched
+	return append(b, body...)
+}
+
+// messageBytesMax bounds what is told of a command without a result.
+const messageBytesMax = 512
+
+// decodeForwarded reads the answer to a call with that many commands.
+func decodeForwarded(answer []byte, commands int) ([]proposed, error) {
+	results := make([]proposed, commands)
+	for i := range results {
+		if len(answer) == 0 {
+			return nil, errForwardForm
+		}
+		code := PeerCode(answer[0])
+		body, rest, ok := cutCounted(answer[1:])
+		if !ok {
+			return nil, errForwardForm
+		}
+		answer = rest
+		if code != 0 {
+			results[i].err = forwardError(&PeerError{Code: code, Message: string(body)})
+			continue
+		}
+		var err error
+		if results[i].result, err = fsm.DecodeResult(body); err != nil {
+			results[i].err = fail(CodeOutcomeUnknown, err, "the leader's answer can't be read")
+		}
+	}
+	if len(answer) > 0 {
+		return nil, errForwardForm
+	}
+	return results, nil
+}
+
+// forwardError says what a failed call to the leader means for the command.
+func forwardError(err error) *Error {
+	var call *CallError
+	if errors.As(err, &call) {
+		if !call.Sent {
+			return fail(CodeNoLeader, err, "the leader can't be reached")
+		}
+		return fail(CodeOutcomeUnknown, err, "the leader did not answer")
+	}
+	var peer *PeerError
+	if errors.As(err, &peer) {
+		switch peer.Code {
+		case PeerNotLeader, PeerNotReady, PeerOtherCluster:
+			return fail(CodeNoLeader, err, "the node that was thought to lead does not")
+		case PeerBusy:
+			return fail(CodeBusy, err, "the leader is busy")
+		case PeerTooLarge:
+			return fail(CodeTooLarge, err, "the leader refused the size")
+		case PeerBadRequest, PeerRefused:
+			return fail(CodeInvalid, err, "the leader refused the request")
+		case PeerInternal, PeerOutcome:
+		}
+	}
+	return fail(CodeOutcomeUnknown, err, "the outcome is unknown")
+}
+
+// peerErrorOf is the reverse of forwardError, on the leader's side.
+func peerErrorOf(err error) *PeerError {
+	var e *Error
+	var refused *PeerError
+	switch {
+	case errors.As(err, &refused):
+		return refused
+	case !errors.As(err, &e):
+		return &PeerError{Code: PeerInternal, Message: err.Error()}
+	}
+	code := PeerInternal
+	switch e.Code {
+	case CodeNoLeader:
+		code = PeerNotLeader
+	case CodeBusy, CodeDeadline:
+		code = PeerBusy
+	case CodeStopping, CodeNotReady:
+		code = PeerNotReady
+	case CodeTooLarge:
+		code = PeerTooLarge
+	case CodeInvalid, CodeMemberNotFound, CodeMemberExists, CodeLastVoter, CodeClusterMismatch:
+		code = PeerRefused
+	case CodeOutcomeUnknown, CodeHalted:
+		code = PeerOutcome
+	case CodeInternal:
+	}
+	return &PeerError{Code: code, Message: e.Error()}
+}

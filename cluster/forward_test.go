@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/treenode/treenode/fsm"
+	"github.com/treenode/treenode/fsm/tree"
+)
+
+// A leader that has more to say than one answer holds says so of the rest,
+// whose callers ask again.
+func TestForwardedAnswerIsBounded(t *testing.T) {
+	large := fsm.Result{Revision: 7}
+	for len(large.Encode()) < forwardedBytesMax/3 {
+		large.Effect.Created = append(large.Effect.Created, make([]tree.UUID, 10000)...)
+	}
+	var answer []byte
+	for range batchCommandsMax {
+		answer = appendForwarded(answer, large, nil)
+	}
+	if len(answer) > CallBytesMax {
+		t.Fatalf("%d bytes, a call carries %d", len(answer), CallBytesMax)
+	}
+	results, err := decodeForwarded(answer, batchCommandsMax)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range results {
+		var e *Error
+		switch {
+		case i < 2 && (r.err != nil || r.result.Revision != large.Revision):
+			t.Errorf("result %d: %v", i, r.err)
+		case i > 2 && (!errors.As(r.err, &e) || e.Code != CodeOutcomeUnknown):
+			t.Fatalf("result %d: %v", i, r.err)
+		}
+	}
+}
+
+// FuzzForward holds that neither side of a forwarding panics, and that what is
+// read of a request is all of it.
+func FuzzForward(f *testing.F) {
+	f.Add(encodeForward([]*proposal{{command: []byte("a")}, {command: nil}}))
+	f.Add(appendForwarded(appendForwarded(nil, fsm.Result{}, nil), fsm.Result{}, fail(CodeBusy, nil, "%s", strings.Repeat("x", 600))))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if commands, err := decodeForward(b); err == nil {
+			group := make([]*proposal, len(commands))
+			for i, c := range commands {
+				group[i] = &proposal{command: c}
+			}
+			if again := encodeForward(group); !bytes.Equal(again, b) {
+				t.Errorf("%x is read as %x", b, again)
+			}
+		}
+		for commands := range 4 {
+			if results, err := decodeForwarded(b, commands); err == nil && len(results) != commands {
+				t.Errorf("%d results of %d commands", len(results), commands)
+			}
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package cluster
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/treenode/treenode/fsm"
+)
+
+// proposal is a command that waits for its result.
+type proposal struct {
+	command []byte
+	// deadline is when its caller gives up; zero is never.
+	deadline time.Time
+	// taken is set by whoever decides first: the gatherer that sends it on or
+	// the caller that gives up. It makes "not applied" exact.
+	taken atomic.Bool
+	done  chan proposed // buffered, so that who answers never waits
+}
+
+type proposed struct {
+	result fsm.Result
+	err    error
+}
+
+// gatherer sends commands on, those that wait together (group commit). While
+// as many groups are under way as there are slots, arriving commands gather.
+type gatherer struct {
+	queue   chan *proposal
+	slots   chan struct{}
+	stopped <-chan struct{}
+	// send sends a group on, at most batchCommandsMax commands of entryBytesMax
+	// bytes. It is called from one goroutine, in the order in which the groups
+	// have to go, and calls release once after all of them are answered.
+	send func(group []*proposal, release func())
+}
+
+// gather starts a gatherer with room for slots groups under way. It runs until
+// stopped closes.
+func gather(slots int, stopped <-chan struct{}, send func([]*proposal, func())) *gatherer {
+	g := &gatherer{
+		queue: make(chan *proposal, queueMax), slots: make(chan struct{}, slots),
+		stopped: stopped, send: send,
+	}
+	go g.run()
+	return g
+}
+
+// enqueue has the command sent on, or says why it certainly is not.
+func (g *gatherer) enqueue(ctx context.Context, command []byte) (*proposal, error) {
+	p := &proposal{command: command, done: make(chan proposed, 1)}
+	p.deadline, _ = ctx.Deadline()
+	select {
+	case <-g.stopped:
+		return nil, fail(CodeStopping, nil, "the node is stopping")
+	default:
+	}
+	select {
+	case g.queue <- p:
+		return p, nil
+	default:
+		return nil, fail(CodeBusy, nil, "%d commands are waiting already", queueMax)
+	}
+}
+
+// submit sends the command on and waits for its result. The error is an
+// *Error.
+func (g *gatherer) submit(ctx context.Context, command []byte) (fsm.Result, error) {
+	p, err := g.enqueue(ctx, command)
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	return g.await(ctx, p)
+}
+
+// await waits for a proposal's result.
+func (g *gatherer) await(ctx context.Context, p *proposal) (fsm.Result, error) {
+	select {
+	case d := <-p.done:
+		return d.result, d.err
+	case <-ctx.Done():
+		if p.taken.CompareAndSwap(false, true) {
+			return fsm.Result{}, fail(CodeDeadline, ctx.Err(), "the command was not proposed in time")
+		}
+		return fsm.Result{}, fail(CodeOutcomeUnknown, ctx.Err(), "the command was proposed, its result did not come in time")
+	case <-g.stopped:
+		if p.taken.CompareAndSwap(false, true) {
+			return fsm.Result{}, fail(CodeStopping, nil, "the node is stopping")
+		}
+	}
+	// Stopping: Raft's shutdown answers every entry it was given, and the
+	// closed network every call.
+	select {
+	case d := <-p.done:
+		return d.result, d.err
+	case <-ctx.Done():
+		return fsm.Result{}, fail(CodeOutcomeUnknown, ctx.Err(), "the node stopped before the result came")
+	}
+}
+
+func (g *gatherer) run() {
+	var carried *proposal
+	for {
+		group, size := []*proposal(nil), 0
+		if carried != nil {
+			group, size, carried = append(group, carried), len(carried.command), nil
+		} else {
+			select {
+			case p := <-g.queue:
+				if !p.taken.CompareAndSwap(false, true) {
+					continue
+				}
+				group, size = append(group, p), len(p.command)
+			case <-g.stopped:
+				return
+			}
+		}
+		select {
+		case g.slots <- struct{}{}:
+		case <-g.stopped:
+			refuseAll(group, fail(CodeStopping, nil, "the node is stopping"))
+			return
+		}
+	more:
+		for len(group) < batchCommandsMax {
+			select {
+			case p := <-g.queue:
+				if !p.taken.CompareAndSwap(false, true) {
+					continue
+				}
+				if size += len(p.command); size > entryBytesMax {
+					carried = p
+					break more
+				}
+				group = append(group, p)
+			default:
+				break more
+			}
+		}
+		g.send(group, func() { <-g.slots })
+	}
+}
+
+func refuseAll(group []*proposal, err error) {
+	for _, p := range group {
+		p.done <- proposed{err: err}
+	}
+}
