@@ -89,6 +89,9 @@ type Config struct {
 	RaftLog logstore.Engine
 	// SnapshotThreshold and TrailingLogs are in entries; 0 takes a default.
 	SnapshotThreshold, TrailingLogs uint64
+	// ObserveLog is told how long each call to the log took. It must be quick.
+	// Optional.
+	ObserveLog func(op logstore.Op, d time.Duration)
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
 }

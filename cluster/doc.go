@@ -18,9 +18,14 @@
 // # What differs from a plain hashicorp/raft node
 //
 //   - No fast path for heartbeats (transport.go), for hashicorp/raft issue 695.
+//   - A leader sends its new entries to the followers while its own disk writes
+//     them. No answer of a follower counts before that write is done, so that
+//     nothing is committed, applied or acknowledged that the leader's disk has
+//     not (logstore.Ahead, transport.go).
 //   - The log store checks every entry and bounds every call (package
 //     logstore).
-//   - Waiting commands share one log entry (batch.go).
+//   - Waiting commands share one log entry, and one call to the leader
+//     (gather.go, batch.go, forward.go).
 //   - A leader begins its term with an empty entry of its own and serves reads
 //     once that is applied (leader.go).
 //   - A server's Raft id is its node id and the instance of its data directory:

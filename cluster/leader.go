@@ -68,3 +68,26 @@ func (n *Node) beginTerm(ctx context.Context) {
 		}
 	}
 }
+
+// leadsOthers reports whether this node leads and commits nothing alone, as
+// Raft has it at this moment: then it may send entries on while its own disk
+// writes them (see logstore.Ahead). A change of the voters is itself an entry
+// that is not sent ahead, so that the answer can't be out of date.
+func (n *Node) leadsOthers() bool {
+	select {
+	case <-n.opened:
+	default:
+		return false // n.raft is not there yet
+	}
+	if n.raft.State() != raft.Leader {
+		return false
+	}
+	servers, err := n.servers()
+	voters := 0
+	for _, s := range servers {
+		if s.Suffrage == raft.Voter {
+			voters++
+		}
+	}
+	return err == nil && voters > 1
+}

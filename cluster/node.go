@@ -43,6 +43,7 @@ type Node struct {
 	machine  *fsm.Machine
 	raft     *raft.Raft
 	store    *logstore.Store
+	ahead    *logstore.Ahead
 	progress progress
 	// entries are on their way into the log here, forwards to the leader.
 	entries, forwards *gatherer
@@ -115,6 +116,7 @@ func open(config Config) (_ *Node, err error) {
 		Engine:       engine,
 		StallTimeout: config.Timing.Stall,
 		OnFailure:    n.stop,
+		Observe:      config.ObserveLog,
 	})
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
@@ -132,6 +134,12 @@ func open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, fail(CodeInternal, err, "log cache")
 	}
+	n.ahead = logstore.NewAhead(cached, n.leadsOthers)
+	defer func() {
+		if err != nil {
+			n.ahead.Close()
+		}
+	}()
 	known, err := raft.HasExistingState(n.store, n.store, snapshots)
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
@@ -142,8 +150,8 @@ func open(config Config) (_ *Node, err error) {
 		return nil, fail(CodeInvalid, nil, "%s has a log but its %s names no cluster", config.DataDir, identityFile)
 	}
 	notices := make(chan bool, 16)
-	n.raft, err = raft.NewRaft(config.raft(n.raftID, notices), adapter{n}, cached, n.store, snapshots,
-		newTransport(config.Network, config.Timing.Stall, n.log))
+	n.raft, err = raft.NewRaft(config.raft(n.raftID, notices), adapter{n}, n.ahead, n.store, snapshots,
+		newTransport(config.Network, config.Timing.Stall, n.log, n.ahead.Written, n.stopped))
 	if err != nil {
 		return nil, fail(CodeInternal, err, "raft does not start on %s", config.DataDir)
 	}
@@ -398,6 +406,7 @@ func (n *Node) Close() error {
 		go func() { shut <- n.raft.Shutdown().Error() }()
 		select {
 		case err := <-shut:
+			n.ahead.Close()
 			n.closeErr = errors.Join(err, n.store.Close())
 		case <-time.After(n.config.Timing.Close):
 			n.closeErr = fmt.Errorf("raft did not stop within %v", n.config.Timing.Close)
