@@ -3,9 +3,8 @@ package fsm
 import (
 	"bytes"
 
-	"github.com/tidwall/btree"
-
 	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/fsm/tree/persistent"
 )
 
 // Bounds of the memory of answers. They decide what is refused as expired, so
@@ -21,7 +20,8 @@ const (
 	answerOverhead = 96
 )
 
-// answer is what became of one request id.
+// answer is what became of one request id. It is never changed once it is
+// remembered.
 type answer struct {
 	id       tree.UUID
 	print    fingerprint
@@ -31,7 +31,7 @@ type answer struct {
 }
 
 // result is the answer as it is given again.
-func (a answer) result() (Result, error) {
+func (a *answer) result() (Result, error) {
 	r := Result{Index: a.index, Revision: a.revision, Replayed: true}
 	c := &codec{buf: a.outcome, decoding: true}
 	c.outcome(&r.Effect, &r.Refused)
@@ -46,22 +46,19 @@ func (a answer) result() (Result, error) {
 // and is refused as expired. An id above it that is not in memory has certainly
 // not been executed. So forgetting never lets anything run twice.
 type requests struct {
-	byID  *btree.BTreeG[answer]
+	byID  persistent.Map[tree.UUID, *answer]
+	mark  *persistent.Edit // of the entry that is being applied
 	bytes int
 	floor tree.UUID
 }
 
 func newRequests() requests {
-	return requests{byID: btree.NewBTreeGOptions(
-		func(a, b answer) bool { return bytes.Compare(a.id[:], b.id[:]) < 0 },
-		btree.Options{NoLocks: true},
-	)}
+	return requests{byID: persistent.New[tree.UUID, *answer](tree.SearchUUID), mark: &persistent.Edit{}}
 }
 
-// edit returns requests that may be changed while r stays. Only the goroutine
-// that applies calls it.
+// edit returns requests that may be changed while r stays.
 func (r requests) edit() requests {
-	r.byID = r.byID.Copy()
+	r.mark = &persistent.Edit{}
 	return r
 }
 
@@ -76,36 +73,36 @@ func timeOf(id tree.UUID) tree.Time {
 
 // find returns the answer to a repeated id, or a refusal, or neither for an id
 // that is to be executed.
-func (r *requests) find(id tree.UUID, print fingerprint, now tree.Time) (answer, bool, *tree.Error) {
-	if a, ok := r.byID.Get(answer{id: id}); ok {
+func (r *requests) find(id tree.UUID, print fingerprint, now tree.Time) (*answer, bool, *tree.Error) {
+	if a, ok := r.byID.Get(id); ok {
 		if a.print != print {
-			return answer{}, false, refusal(tree.CodeRequestIDReused, "request id %s was used for another request", id)
+			return nil, false, refusal(tree.CodeRequestIDReused, "request id %s was used for another request", id)
 		}
 		return a, true, nil
 	}
 	switch made := timeOf(id); {
 	case id[6]>>4 != 7:
-		return answer{}, false, refusal(tree.CodeInvalid, "request id %s is not a UUID of version 7", id)
+		return nil, false, refusal(tree.CodeInvalid, "request id %s is not a UUID of version 7", id)
 	case bytes.Compare(id[:], r.floor[:]) <= 0 || made < now-requestWindow:
-		return answer{}, false, refusal(tree.CodeRequestIDExpired,
+		return nil, false, refusal(tree.CodeRequestIDExpired,
 			"request id %s is older than the answers that are remembered; whether it was executed is not known", id)
 	case made > now+requestFuture:
-		return answer{}, false, refusal(tree.CodeRequestIDInFuture, "request id %s comes from a clock more than 5 minutes ahead", id)
+		return nil, false, refusal(tree.CodeRequestIDInFuture, "request id %s comes from a clock more than 5 minutes ahead", id)
 	}
-	return answer{}, false, nil
+	return nil, false, nil
 }
 
 // remember adds an answer and forgets the oldest ids over the bounds.
 func (r *requests) remember(a answer, now tree.Time) {
-	r.byID.Set(a)
+	r.byID.Set(r.mark, a.id, &a)
 	r.bytes += len(a.outcome) + answerOverhead
 	for {
 		oldest, ok := r.byID.Min()
-		if !ok || r.byID.Len() <= requestsMax && r.bytes <= requestsBytesMax && timeOf(oldest.id) >= now-requestWindow {
+		if !ok || r.byID.Len() <= requestsMax && r.bytes <= requestsBytesMax && timeOf(oldest.Key) >= now-requestWindow {
 			return
 		}
-		r.byID.Delete(oldest)
-		r.bytes -= len(oldest.outcome) + answerOverhead
-		r.floor = oldest.id
+		r.byID.Delete(r.mark, oldest.Key)
+		r.bytes -= len(oldest.Value.outcome) + answerOverhead
+		r.floor = oldest.Key
 	}
 }

@@ -180,7 +180,7 @@ func (v *View) WriteSnapshot(to io.Writer) error {
 	w.buf = append(append(w.buf, snapshotMagic...), snapshotVersion)
 	put(w, recordHeader, snapshotHeader{v.Index, v.logTime, v.Tree.Meta(), v.requests.floor}, (*codec).header)
 	w.records(v.Tree)
-	v.requests.byID.Scan(func(a answer) bool { return put(w, recordAnswer, a, (*codec).answer) })
+	v.requests.byID.All(func(_ tree.UUID, a *answer) bool { return put(w, recordAnswer, *a, (*codec).answer) })
 	counts := w.counts
 	put(w, recordFooter, counts, (*codec).counts)
 	w.flush()
@@ -345,7 +345,7 @@ func (r *recordReader) add(b *tree.Builder, v *View) error {
 			return fmt.Errorf("answer to %s: %w", a.id, err)
 		}
 		a.outcome = append([]byte(nil), a.outcome...)
-		v.requests.byID.Set(a)
+		v.requests.byID.Set(v.requests.mark, a.id, &a)
 		v.requests.bytes += len(a.outcome) + answerOverhead
 	default:
 		return fmt.Errorf("unknown record kind %d", r.kind)

@@ -26,6 +26,11 @@ type Builder struct {
 	held         []held
 }
 
+type uuidKey struct {
+	uuid   UUID
+	number uint32
+}
+
 type nameKey struct {
 	name   string
 	number uint32
@@ -112,7 +117,7 @@ func (b *Builder) AddProvider(r ProviderRecord) {
 	for _, a := range p.aggregates {
 		s.byAggregate.put(aggregateKey{a, r.Number})
 	}
-	s.providers.load(r.Number, p)
+	s.providers.set(r.Number, p)
 	s.children.load(pairOf(r.Parent, r.Number), struct{}{})
 	b.uuids = append(b.uuids, uuidKey{r.UUID, r.Number})
 	b.names = append(b.names, nameKey{r.Name, r.Number})
@@ -141,7 +146,7 @@ func (b *Builder) AddConsumer(r ConsumerRecord) {
 	for _, a := range c.allocations {
 		b.held = append(b.held, held{claimKey{a.provider, c.uuid}, a.class, a.amount})
 	}
-	b.s.consumers.load(c)
+	b.s.consumers.set(c.uuid, c)
 }
 
 // Build returns the state after checking every record and every invariant. The
@@ -152,7 +157,7 @@ func (b *Builder) Build() (*State, error) {
 	sortHeld(b.held)
 	for i, h := range b.held {
 		if i == 0 || b.held[i-1].claimKey != h.claimKey {
-			b.s.claims.load(h.claimKey)
+			b.s.claims.set(h.claimKey, struct{}{})
 		}
 	}
 	if b.err != nil {
@@ -176,7 +181,7 @@ func (b *Builder) indexUUIDs() {
 			b.fail("UUID %s is that of two providers", k.uuid)
 			return
 		}
-		b.s.byUUID.load(k)
+		b.s.byUUID.set(k.uuid, k.number)
 	}
 	b.uuids = nil
 }

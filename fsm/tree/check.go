@@ -121,7 +121,7 @@ func (s *State) checkRecord(n uint32, p *provider) error {
 
 // checkIndexed looks for a provider in every index.
 func (s *State) checkIndexed(n uint32, p *provider) error {
-	if k, ok := s.byUUID.get(uuidKey{uuid: p.uuid}); !ok || k.number != n {
+	if back, ok := s.byUUID.get(p.uuid); !ok || back != n {
 		return p.fault(n, "is not found by its UUID")
 	}
 	if back, ok := s.byName.get(p.name); !ok || back != n {
@@ -185,8 +185,12 @@ func (s *State) checkParents() error {
 func (s *State) checkConsumers() error {
 	var all []held
 	var err error
-	s.consumers.ascend(&consumer{}, func(c *consumer) bool {
+	s.consumers.ascend(UUID{}, func(uuid UUID, c *consumer) bool {
 		if err = c.check(); err != nil {
+			return false
+		}
+		if c.uuid != uuid {
+			err = fmt.Errorf("consumer %s is found as %s", c.uuid, uuid)
 			return false
 		}
 		for _, a := range c.allocations {

@@ -26,7 +26,7 @@ func TestCheckDetects(t *testing.T) {
 			c := *old
 			c.allocations = slices.Clone(c.allocations)
 			f(&c)
-			s.consumers.put(&c)
+			s.consumers.set(c.uuid, &c)
 		}
 	}
 	for _, c := range []struct {
@@ -51,8 +51,8 @@ func TestCheckDetects(t *testing.T) {
 		{"bad name", edit(2, func(p *provider) { p.name = "" }), "a name is needed"},
 		{"zero UUID", func(s *State) {
 			edit(2, func(p *provider) { p.uuid = UUID{} })(s)
-			s.byUUID.delete(uuidKey{uuid: num(2)})
-			s.byUUID.put(uuidKey{number: 2})
+			s.byUUID.delete(num(2))
+			s.byUUID.set(UUID{}, 2)
 		}, "no UUID"},
 		{"other UUID", edit(2, func(p *provider) { p.uuid = num(99) }), "not found by its UUID"},
 		{"other name", edit(2, func(p *provider) { p.name = "other" }), "not found by its name"},
@@ -70,8 +70,8 @@ func TestCheckDetects(t *testing.T) {
 		}, "hang below a root"},
 		{"a provider missing", func(s *State) { s.providers.delete(3) }, "entries, the records"},
 
-		{"uuid index missing", func(s *State) { s.byUUID.delete(uuidKey{uuid: num(2)}) }, "not found by its UUID"},
-		{"uuid index more", func(s *State) { s.byUUID.put(uuidKey{num(99), 2}) }, "index uuid has 6 entries"},
+		{"uuid index missing", func(s *State) { s.byUUID.delete(num(2)) }, "not found by its UUID"},
+		{"uuid index more", func(s *State) { s.byUUID.set(num(99), 2) }, "index uuid has 6 entries"},
 		{"name index missing", func(s *State) { s.byName.delete("numa0") }, "not found by its name"},
 		{"name index more", func(s *State) { s.byName.set("other", 2) }, "index name has 6 entries"},
 		{"children index missing", func(s *State) { s.children.delete(pairOf(1, 2)) }, "not among the children"},
@@ -85,7 +85,7 @@ func TestCheckDetects(t *testing.T) {
 		{"aggregate index missing", func(s *State) { s.byAggregate.delete(aggregateKey{num(201), 1}) }, "not indexed by aggregate"},
 		{"aggregate index more", func(s *State) { s.byAggregate.put(aggregateKey{num(201), 2}) }, "index aggregate has"},
 		{"claim index missing", func(s *State) { s.claims.delete(claimKey{2, num(guest)}) }, "not indexed by provider"},
-		{"claim index more", func(s *State) { s.claims.put(claimKey{3, num(guest)}) }, "claims are indexed"},
+		{"claim index more", func(s *State) { s.claims.set(claimKey{3, num(guest)}, struct{}{}) }, "claims are indexed"},
 
 		{"inventory of an unknown class", edit(2, func(p *provider) { p.inventories[0].class = 5000 }), "unknown class 5000"},
 		{"inventories out of order", edit(2, func(p *provider) { p.inventories = append(p.inventories, p.inventories[0]) }), "inventories out of order"},
@@ -105,7 +105,7 @@ func TestCheckDetects(t *testing.T) {
 		}, "zero aggregate"},
 
 		{"consumer without allocations", holder(func(c *consumer) { c.allocations = nil }), "holds nothing"},
-		{"zero consumer", func(s *State) { s.consumers.put(&consumer{allocations: []allocation{{2, 0, 1}}}) }, "no UUID"},
+		{"zero consumer", func(s *State) { s.consumers.set(UUID{}, &consumer{allocations: []allocation{{2, 0, 1}}}) }, "no UUID"},
 		{"allocation of 0", holder(func(c *consumer) { c.allocations[0].amount = 0 }), "holds 0"},
 		{"allocation twice", holder(func(c *consumer) {
 			c.allocations[0].amount = 1 // of 2, so that the sum is right
@@ -115,7 +115,12 @@ func TestCheckDetects(t *testing.T) {
 		{"allocation of a class without inventory", holder(func(c *consumer) {
 			c.allocations = append(c.allocations, allocation{2, 5, 1})
 		}), "have no inventory"},
-		{"consumer missing", func(s *State) { s.consumers.delete(&consumer{uuid: num(guest)}) }, "claims are indexed"},
+		{"consumer missing", func(s *State) { s.consumers.delete(num(guest)) }, "claims are indexed"},
+		{"consumer under another's UUID", func(s *State) {
+			c, _ := s.consumer(num(guest))
+			s.consumers.delete(c.uuid)
+			s.consumers.set(num(99), c)
+		}, "found as"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sample(t)

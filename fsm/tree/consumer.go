@@ -34,7 +34,7 @@ type allocation struct {
 }
 
 func (t *tables) consumer(uuid UUID) (*consumer, bool) {
-	return t.consumers.get(&consumer{uuid: uuid})
+	return t.consumers.get(uuid)
 }
 
 // usage is a change of what is used of one provider's class.
@@ -277,19 +277,19 @@ func (d *draft) writeConsumer(c consumerPlan) error {
 		if err := d.step("remove consumer"); err != nil {
 			return err
 		}
-		d.consumers.delete(c.old)
+		d.consumers.delete(c.old.uuid)
 		return nil
 	}
 	for _, a := range c.next.allocations {
 		if err := d.step("index claim"); err != nil {
 			return err
 		}
-		d.claims.put(claimKey{a.provider, c.next.uuid})
+		d.claims.set(claimKey{a.provider, c.next.uuid}, struct{}{})
 	}
 	if err := d.step("put consumer"); err != nil {
 		return err
 	}
-	d.consumers.put(c.next)
+	d.consumers.set(c.next.uuid, c.next)
 	d.touchedConsumers = append(d.touchedConsumers, c.next.uuid)
 	return nil
 }

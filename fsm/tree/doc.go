@@ -21,7 +21,8 @@
 // Operations are data (see Op), rather than one method each on State: a
 // transaction is a list of them, the log carries them, and one walk over them
 // serves the tests that break each at every step. A draft collects the changes
-// of one transaction on copy-on-write B-trees (table.go); sealing it is the
+// of one transaction on copy-on-write B-trees (table.go; the busiest are those of
+// package persistent); sealing it is the
 // only way to a new State.
 //
 // # Known limits

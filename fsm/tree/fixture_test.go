@@ -232,7 +232,7 @@ func dump(s *State) string {
 			return true
 		})
 	}
-	s.byUUID.ascend(uuidKey{}, func(k uuidKey) bool { fmt.Fprintf(&b, "uuid %v\n", k); return true })
+	s.byUUID.ascend(UUID{}, func(u UUID, n uint32) bool { fmt.Fprintf(&b, "uuid %v %d\n", u, n); return true })
 	s.byName.ascend("", func(name string, n uint32) bool { fmt.Fprintf(&b, "named %q %d\n", name, n); return true })
 	for i, t := range []*table[pair, struct{}]{&s.children, &s.byClass, &s.byTrait} {
 		t.ascend(0, func(p pair, _ struct{}) bool {
@@ -241,6 +241,6 @@ func dump(s *State) string {
 		})
 	}
 	s.byAggregate.ascend(aggregateKey{}, func(k aggregateKey) bool { fmt.Fprintf(&b, "aggregate %v\n", k); return true })
-	s.claims.ascend(claimKey{}, func(k claimKey) bool { fmt.Fprintf(&b, "claim %v\n", k); return true })
+	s.claims.ascend(claimKey{}, func(k claimKey, _ struct{}) bool { fmt.Fprintf(&b, "claim %v\n", k); return true })
 	return b.String()
 }

@@ -26,8 +26,8 @@ type provider struct {
 // find resolves a reference.
 func (t *tables) find(r Ref) (*provider, bool) {
 	if !r.UUID.IsZero() {
-		if k, ok := t.byUUID.get(uuidKey{uuid: r.UUID}); ok {
-			return t.providers.get(k.number)
+		if number, ok := t.byUUID.get(r.UUID); ok {
+			return t.providers.get(number)
 		}
 	}
 	if r.Name != "" {
@@ -99,8 +99,8 @@ func (d *draft) createProvider(prefix string, uuid UUID, name string, parent *pr
 	if err := checkName(prefix+"name", name); err != nil {
 		return nil, err
 	}
-	if old, ok := d.byUUID.get(uuidKey{uuid: uuid}); ok {
-		return nil, refuse(CodeProviderExists, "a provider with UUID %s exists", uuid).at(prefix + "uuid").about(d.record(old.number))
+	if old, ok := d.byUUID.get(uuid); ok {
+		return nil, refuse(CodeProviderExists, "a provider with UUID %s exists", uuid).at(prefix + "uuid").about(d.record(old))
 	}
 	if err := d.freeName(prefix+"name", name); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (d *draft) createProvider(prefix string, uuid UUID, name string, parent *pr
 	if err := d.step("index uuid"); err != nil {
 		return nil, err
 	}
-	d.byUUID.put(uuidKey{uuid, p.number})
+	d.byUUID.set(uuid, p.number)
 	if err := d.putName(p.name, p.number); err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (d *draft) removeProvider(field string, p *provider) error {
 	if err := d.step("unindex uuid"); err != nil {
 		return err
 	}
-	d.byUUID.delete(uuidKey{uuid: p.uuid})
+	d.byUUID.delete(p.uuid)
 	if err := d.step("remove provider"); err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (d *draft) removeProvider(field string, p *provider) error {
 // needUnused refuses a provider that holds allocations.
 func (t *tables) needUnused(field string, p *provider) error {
 	used := false
-	t.claims.ascend(claimKey{provider: p.number}, func(k claimKey) bool {
+	t.claims.ascend(claimKey{provider: p.number}, func(k claimKey, _ struct{}) bool {
 		used = k.provider == p.number
 		return false
 	})

@@ -179,7 +179,7 @@ func (p Provider) TreeShares(class string) bool {
 // one after the given UUID on.
 func (p Provider) Claims(after UUID) iter.Seq[Consumer] {
 	return func(yield func(Consumer) bool) {
-		p.s.claims.ascend(claimKey{p.r.number, after}, func(k claimKey) bool {
+		p.s.claims.ascend(claimKey{p.r.number, after}, func(k claimKey, _ struct{}) bool {
 			if k.provider != p.r.number {
 				return false
 			}
@@ -270,7 +270,7 @@ func (s *State) FindConsumer(uuid UUID) (Consumer, bool) {
 // Consumers are all consumers by UUID, from the one after the given on.
 func (s *State) Consumers(after UUID) iter.Seq[Consumer] {
 	return func(yield func(Consumer) bool) {
-		s.consumers.ascend(&consumer{uuid: after}, func(c *consumer) bool {
+		s.consumers.ascend(after, func(_ UUID, c *consumer) bool {
 			return c.uuid == after || yield(Consumer{s, c})
 		})
 	}

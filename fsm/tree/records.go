@@ -108,7 +108,7 @@ func (s *State) ProviderRecords() iter.Seq[ProviderRecord] {
 func (s *State) ConsumerRecords() iter.Seq[ConsumerRecord] {
 	return func(yield func(ConsumerRecord) bool) {
 		var allocations []AllocationRecord
-		s.consumers.ascend(&consumer{}, func(c *consumer) bool {
+		s.consumers.ascend(UUID{}, func(_ UUID, c *consumer) bool {
 			allocations = allocations[:0]
 			for _, a := range c.allocations {
 				allocations = append(allocations, AllocationRecord{a.provider, a.class, a.amount})

@@ -22,22 +22,17 @@ type tables struct {
 	classes vocabulary
 	traits  vocabulary
 
-	providers table[uint32, *provider]
-	consumers set[*consumer]
+	providers sorted[uint32, *provider]
+	consumers sorted[UUID, *consumer]
 
 	// The indexes below follow from the records; Check compares them.
-	byUUID      set[uuidKey]
+	byUUID      sorted[UUID, uint32]
 	byName      table[string, uint32]
 	children    table[pair, struct{}] // parent (0 for roots), child
 	byClass     table[pair, struct{}] // class, provider with an inventory or device of it
 	byTrait     table[pair, struct{}] // trait, provider
 	byAggregate set[aggregateKey]
-	claims      set[claimKey]
-}
-
-type uuidKey struct {
-	uuid   UUID
-	number uint32
+	claims      sorted[claimKey, struct{}]
 }
 
 type aggregateKey struct {
@@ -62,9 +57,9 @@ func newTables() tables {
 		nextProvider: 1, // 0 is the parent of roots
 		classes:      newVocabulary(StandardResourceClasses()),
 		traits:       newVocabulary(StandardTraits()),
-		providers:    newTable[uint32, *provider](),
-		consumers:    newSet(func(a, b *consumer) bool { return compareUUID(a.uuid, b.uuid) < 0 }),
-		byUUID:       newSet(func(a, b uuidKey) bool { return compareUUID(a.uuid, b.uuid) < 0 }),
+		providers:    newSorted[uint32, *provider](searchNumber),
+		consumers:    newSorted[UUID, *consumer](SearchUUID),
+		byUUID:       newSorted[UUID, uint32](SearchUUID),
 		byName:       newTable[string, uint32](),
 		children:     newTable[pair, struct{}](),
 		byClass:      newTable[pair, struct{}](),
@@ -75,7 +70,7 @@ func newTables() tables {
 			}
 			return a.provider < b.provider
 		}),
-		claims: newSet(func(a, b claimKey) bool { return a.compare(b) < 0 }),
+		claims: newSorted(searchClaim),
 	}
 }
 
@@ -83,10 +78,9 @@ func newTables() tables {
 func (t *tables) disown() {
 	t.classes.byNumber.owned, t.classes.byName.owned = false, false
 	t.traits.byNumber.owned, t.traits.byName.owned = false, false
-	t.providers.owned, t.consumers.owned = false, false
-	t.byUUID.owned, t.byName.owned, t.children.owned = false, false, false
+	t.providers.edit, t.consumers.edit, t.byUUID.edit, t.claims.edit = nil, nil, nil, nil
+	t.byName.owned, t.children.owned = false, false
 	t.byClass.owned, t.byTrait.owned, t.byAggregate.owned = false, false, false
-	t.claims.owned = false
 }
 
 // New is the first state of every cluster: no provider, the standard resource

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/tidwall/btree"
+
+	"github.com/treenode/treenode/fsm/tree/persistent"
 )
 
 // copying guards the library's Copy, which renews the mark by which the
@@ -71,11 +73,82 @@ func (t *set[T]) own() {
 func (t *set[T]) put(v T)    { t.own(); t.m.Set(v) }
 func (t *set[T]) delete(v T) { t.own(); t.m.Delete(v) }
 
-// load is put where most elements come in order: it looks at the last first.
-func (t *set[T]) load(v T) { t.own(); t.m.Load(v) }
-
 // ascend calls f for every element from v on, in order, until f returns false.
 func (t *set[T]) ascend(v T, f func(T) bool) { t.m.Ascend(v, f) }
+
+// sorted is what table is, for the tables that claims read and write.
+type sorted[K, V any] struct {
+	m    persistent.Map[K, V]
+	edit *persistent.Edit // nil in a State
+}
+
+func newSorted[K, V any](search persistent.Search[K, V]) sorted[K, V] {
+	return sorted[K, V]{m: persistent.New(search)}
+}
+
+func (t *sorted[K, V]) get(k K) (V, bool) { return t.m.Get(k) }
+func (t *sorted[K, V]) len() int          { return t.m.Len() }
+
+func (t *sorted[K, V]) own() {
+	if t.edit == nil {
+		t.edit = &persistent.Edit{}
+	}
+}
+
+func (t *sorted[K, V]) set(k K, v V) { t.own(); t.m.Set(t.edit, k, v) }
+func (t *sorted[K, V]) delete(k K)   { t.own(); t.m.Delete(t.edit, k) }
+
+// ascend calls f for every pair from k on, in order, until f returns false.
+func (t *sorted[K, V]) ascend(k K, f func(K, V) bool) { t.m.Ascend(k, f) }
+
+// SearchUUID is the order of UUIDs, for maps by them. It reads the key once for a whole node.
+func SearchUUID[V any](items []persistent.Item[UUID, V], key UUID) (int, bool) {
+	high, low := key.halves()
+	from, to := 0, len(items)
+	for from < to {
+		middle := int(uint(from+to) >> 1) //nolint:gosec // not negative
+		h, l := items[middle].Key.halves()
+		if h < high || h == high && l < low {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, from < len(items) && items[from].Key == key
+}
+
+func searchNumber[V any](items []persistent.Item[uint32, V], key uint32) (int, bool) {
+	from, to := 0, len(items)
+	for from < to {
+		middle := int(uint(from+to) >> 1) //nolint:gosec // not negative
+		if items[middle].Key < key {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, from < len(items) && items[from].Key == key
+}
+
+func searchClaim(items []persistent.Item[claimKey, struct{}], key claimKey) (int, bool) {
+	high, low := key.consumer.halves()
+	from, to := 0, len(items)
+	for from < to {
+		middle := int(uint(from+to) >> 1) //nolint:gosec // not negative
+		k := &items[middle].Key
+		below := k.provider < key.provider
+		if k.provider == key.provider {
+			h, l := k.consumer.halves()
+			below = h < high || h == high && l < low
+		}
+		if below {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, from < len(items) && items[from].Key == key
+}
 
 // pair is a key of two provider, class or trait numbers: the second ones of
 // one first are neighbours.

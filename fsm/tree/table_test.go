@@ -19,6 +19,13 @@ func owners(v reflect.Value, path string) (found []string, tables int) {
 			}
 			continue
 		}
+		if edit := f.FieldByName("edit"); edit.IsValid() {
+			tables++
+			if !edit.IsNil() {
+				found = append(found, name)
+			}
+			continue
+		}
 		more, n := owners(f, name)
 		found, tables = append(found, more...), tables+n
 	}
@@ -41,8 +48,9 @@ func TestStatesOwnNoTable(t *testing.T) {
 	// Look that owners can find one.
 	s := *sample(t)
 	s.traits.byName.own()
+	s.claims.own()
 	found, _ := owners(reflect.ValueOf(s.tables), "s")
-	equal(t, "owned", found, []string{"s.traits.byName"})
+	equal(t, "owned", found, []string{"s.traits.byName", "s.claims"})
 }
 
 func TestTableCopiesOnFirstWrite(t *testing.T) {

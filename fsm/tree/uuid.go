@@ -53,9 +53,10 @@ func ParseUUID(s string) (UUID, bool) {
 
 // compareUUID orders UUIDs by their bytes.
 func compareUUID(a, b UUID) int {
-	ah, bh := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8])
+	ah, al := a.halves()
+	bh, bl := b.halves()
 	if ah == bh {
-		ah, bh = binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(b[8:])
+		ah, bh = al, bl
 	}
 	switch {
 	case ah < bh:
@@ -64,4 +65,9 @@ func compareUUID(a, b UUID) int {
 		return 1
 	}
 	return 0
+}
+
+// halves are the UUID as two numbers that sort as its bytes do.
+func (u *UUID) halves() (high, low uint64) {
+	return binary.BigEndian.Uint64(u[:8]), binary.BigEndian.Uint64(u[8:])
 }
