@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -205,6 +206,7 @@ func (b *bench) world(ctx context.Context, t *Target, l workload) (w *world, don
 		return nil, nil, err
 	}
 	w = &world{target: t, word: hex.EncodeToString(word[:]), note: note}
+	w.upper = strings.ToUpper(w.word)
 	switch {
 	case l.shares:
 		b.shared = w

@@ -41,6 +41,7 @@ type caller struct {
 	// parsed is set once an answer of the row was checked in all parts.
 	parsed bool
 	bytes  int64
+	text   []byte // of a body, reused
 }
 
 // named makes the name of a row that differs from others by its clients.

@@ -38,6 +38,7 @@ type provider struct {
 type world struct {
 	target *Target
 	word   string // in all names
+	upper  string // the same for classes
 	note   func(string)
 
 	providers []*provider
@@ -45,8 +46,10 @@ type world struct {
 	traits    []string
 }
 
+const classPrefix = "CUSTOM_BENCH_"
+
 // class, trait and name make names that no other world has.
-func (w *world) class(name string) string { return "CUSTOM_BENCH_" + strings.ToUpper(w.word+"_"+name) }
+func (w *world) class(name string) string { return classPrefix + strings.ToUpper(w.word+"_"+name) }
 func (w *world) trait(name string) string { return w.class(name) }
 func (w *world) name(name string) string  { return "bench-" + w.word + "-" + name }
 
