@@ -84,14 +84,35 @@ func putAllocations(c *call) *failure {
 	if !ok {
 		return badRequest("Malformed consumer_uuid: %s", text)
 	}
-	body, f := c.body(c.putAllocationsSchema())
+	one, f := c.oneRequest(u)
 	if f != nil {
 		return f
 	}
-	one := c.consumerRequest(u, body)
 	return c.claim([]consumerRequest{one}, func(class string) *failure {
 		return badRequest("Unable to allocate inventory for consumer %s: %s", text, noClass(class))
 	})
+}
+
+// oneRequest reads the body of a PUT.
+func (c *call) oneRequest(u tree.UUID) (consumerRequest, *failure) {
+	if f := c.read(); f != nil {
+		return consumerRequest{}, f
+	}
+	if c.version >= 12 {
+		if one, ok := newClaimText(c).one(u); ok {
+			return one, nil
+		}
+	}
+	return c.oneRequestByParts(u)
+}
+
+// oneRequestByParts is the general way: parse, check, walk.
+func (c *call) oneRequestByParts(u tree.UUID) (consumerRequest, *failure) {
+	body, f := c.body(c.putAllocationsSchema())
+	if f != nil {
+		return consumerRequest{}, f
+	}
+	return c.consumerRequest(u, body), nil
 }
 
 func (c *call) putAllocationsSchema() *schema.Schema {
@@ -111,6 +132,28 @@ func (c *call) putAllocationsSchema() *schema.Schema {
 }
 
 func postAllocations(c *call) *failure {
+	requests, f := c.manyRequests()
+	if f != nil {
+		return f
+	}
+	return c.claim(requests, func(class string) *failure {
+		return badRequest("Unable to allocate inventory %s", noClass(class))
+	})
+}
+
+// manyRequests reads the body of a POST.
+func (c *call) manyRequests() ([]consumerRequest, *failure) {
+	if f := c.read(); f != nil {
+		return nil, f
+	}
+	if requests, ok := newClaimText(c).many(); ok {
+		return requests, nil
+	}
+	return c.manyRequestsByParts()
+}
+
+// manyRequestsByParts is the general way.
+func (c *call) manyRequestsByParts() ([]consumerRequest, *failure) {
 	s := schema.PostAllocations13
 	switch {
 	case c.version >= 38:
@@ -122,15 +165,9 @@ func postAllocations(c *call) *failure {
 	}
 	body, f := c.body(s)
 	if f != nil {
-		return f
+		return nil, f
 	}
-	requests, f := c.consumerRequests(body)
-	if f != nil {
-		return f
-	}
-	return c.claim(requests, func(class string) *failure {
-		return badRequest("Unable to allocate inventory %s", noClass(class))
-	})
+	return c.consumerRequests(body)
 }
 
 // claim writes the allocations of consumers, all or none.

@@ -94,30 +94,39 @@ type claimPlan struct {
 // plan checks consumers first, then providers. Classes are the next to check.
 func (c *call) plan(s *tree.State, requests []consumerRequest) (claimPlan, *failure) {
 	var plan claimPlan
-	for _, r := range requests {
-		condition, f := c.consumerCondition(s, r)
-		if f != nil {
-			return plan, f
-		}
-		if condition != nil {
-			plan.conditions = append(plan.conditions, *condition)
+	if c.version >= 28 {
+		plan.conditions = make([]tree.Precondition, 0, len(requests))
+		for i := range requests {
+			condition, f := consumerCondition(s, &requests[i])
+			if f != nil {
+				return plan, f
+			}
+			plan.conditions = append(plan.conditions, condition)
 		}
 	}
-	for _, r := range requests {
-		claim := tree.ConsumerClaim{Consumer: r.uuid, Project: r.project, User: r.user, Type: r.kind}
-		for _, a := range r.allocations {
-			p, ok := lookup(s, a.provider)
-			if !ok {
-				return plan, badRequest("Allocation for resource provider '%s' that does not exist.", a.provider)
+	n := 0
+	for i := range requests {
+		n += len(requests[i].allocations)
+	}
+	all := make([]tree.AllocationOf, 0, n) // of all claims; each has a part
+	plan.claims = make([]tree.ConsumerClaim, 0, len(requests))
+	for i := range requests {
+		r := &requests[i]
+		begin := len(all)
+		var p tree.Provider
+		for j, a := range r.allocations {
+			if j == 0 || a.provider != r.allocations[j-1].provider {
+				var ok bool
+				if p, ok = lookup(s, a.provider); !ok {
+					return plan, badRequest("Allocation for resource provider '%s' that does not exist.", a.provider)
+				}
 			}
 			class, known := s.ClassNumber(a.class)
 			room, supplied := p.RoomOf(class)
 			plan.tight = plan.tight || !known || !supplied || !room.Fits(a.amount)
-			claim.Allocations = append(claim.Allocations, tree.AllocationOf{
-				Provider: tree.ByUUID(p.UUID()), Class: a.class, Amount: a.amount,
-			})
+			all = append(all, tree.AllocationOf{Provider: tree.ByUUID(p.UUID()), Class: a.class, Amount: a.amount})
 		}
-		if len(claim.Allocations) == 0 {
+		if len(r.allocations) == 0 {
 			if _, known := s.FindConsumer(r.uuid); !known {
 				// Nothing to take from a consumer that has nothing, if that holds
 				// still; from 1.28 on there is such a condition already.
@@ -127,7 +136,9 @@ func (c *call) plan(s *tree.State, requests []consumerRequest) (claimPlan, *fail
 				continue
 			}
 		}
-		plan.claims = append(plan.claims, claim)
+		plan.claims = append(plan.claims, tree.ConsumerClaim{
+			Consumer: r.uuid, Project: r.project, User: r.user, Type: r.kind, Allocations: all[begin:len(all):len(all)],
+		})
 	}
 	return plan, nil
 }
@@ -146,11 +157,14 @@ func checkClasses(s *tree.State, claims []tree.ConsumerClaim, unknown func(strin
 
 // consumerCondition compares the generation that the client expects. From 1.28
 // on a consumer is named with its generation, or with null as a new one.
-func (c *call) consumerCondition(s *tree.State, r consumerRequest) (*tree.Precondition, *failure) {
-	if c.version < 28 {
-		return nil, nil
-	}
+func consumerCondition(s *tree.State, r *consumerRequest) (tree.Precondition, *failure) {
 	consumer, known := s.FindConsumer(r.uuid)
+	switch {
+	case !known && r.generation == nil:
+		return tree.Precondition{Kind: tree.ConsumerAbsent, Consumer: r.uuid}, nil
+	case known && r.generation != nil && *r.generation == int64(consumer.Generation()): //nolint:gosec // counts writes
+		return tree.Precondition{Kind: tree.ConsumerGeneration, Consumer: r.uuid, Value: consumer.Generation()}, nil
+	}
 	given, expected := "None", "null"
 	if r.generation != nil {
 		given = r.given
@@ -158,13 +172,7 @@ func (c *call) consumerCondition(s *tree.State, r consumerRequest) (*tree.Precon
 	if known {
 		expected = strconv.FormatUint(consumer.Generation(), 10)
 	}
-	switch {
-	case !known && r.generation == nil:
-		return &tree.Precondition{Kind: tree.ConsumerAbsent, Consumer: r.uuid}, nil
-	case known && r.generation != nil && *r.generation == int64(consumer.Generation()): //nolint:gosec // counts writes
-		return &tree.Precondition{Kind: tree.ConsumerGeneration, Consumer: r.uuid, Value: consumer.Generation()}, nil
-	}
-	return nil, concurrent("consumer generation conflict - expected " + expected + " but got " + given)
+	return tree.Precondition{}, concurrent("consumer generation conflict - expected " + expected + " but got " + given)
 }
 
 // holding is one class of one provider.

@@ -12,8 +12,8 @@ import (
 
 // lookup finds a provider by its UUID, which has to be written as we write it.
 func lookup(s *tree.State, text string) (tree.Provider, bool) {
-	u, ok := tree.ParseUUID(text)
-	if !ok || u.String() != text {
+	u, ok := canonicalUUID(text)
+	if !ok {
 		return tree.Provider{}, false
 	}
 	return s.Find(tree.ByUUID(u))
