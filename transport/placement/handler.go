@@ -105,6 +105,7 @@ type call struct {
 	r         *http.Request
 	ctx       context.Context // the request's, with its time bounded
 	requestID string
+	answerID  [1]string // the same as a header's values
 	version   microversion
 	identity  Identity
 	variables variables
@@ -123,7 +124,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.config.RequestTimeout)
 	defer cancel()
 	c := &call{handler: h, w: w, r: r, ctx: ctx, requestID: newRequestID(), route: "unmatched"}
-	w.Header()[requestIDHeader] = []string{c.requestID}
+	c.answerID[0] = c.requestID
+	w.Header()[requestIDHeader] = c.answerID[:]
 	began := h.now()
 	defer func() {
 		caught := recover()
@@ -179,7 +181,7 @@ func (c *call) serve() *failure {
 	}
 	c.version = version
 	c.w.Header()[versionHeader] = version.answered()
-	c.vary = append([]string{varyVersion}, c.vary...)
+	c.vary = append(onlyVersion[:1:1], c.vary...)
 	if !integerLength(c.r.Header) {
 		return badRequest("content-length header must be an integer")
 	}

@@ -21,8 +21,10 @@ const (
 	// net/http keeps headers: others cost memory to find.
 	versionHeader   = "Openstack-Api-Version"
 	requestIDHeader = "X-Openstack-Request-Id"
-	varyVersion     = "openstack-api-version"
 )
+
+// onlyVersion is what answers to all but browsers vary by.
+var onlyVersion = [...]string{"openstack-api-version"}
 
 // asked and answers are the usual values of the header of every version.
 var (

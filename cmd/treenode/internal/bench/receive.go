@@ -21,7 +21,7 @@ func (c *connection) receive(method string) (a answer, closes bool, err error) {
 		}
 		c.body = slices.Grow(c.body[:0], length)[:length]
 		_, err := io.ReadFull(c.reader, c.body)
-		if err == io.EOF { //nolint:errorlint // as bufio returns it
+		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		return answer{status, c.body}, false, err
