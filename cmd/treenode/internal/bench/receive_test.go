@@ -117,3 +117,45 @@ func TestAppendClaim(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// BenchmarkClaim sends claims to a target that costs next to nothing: what is
+// left is mostly the load's own cost, and the network's.
+func BenchmarkClaim(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		answer := []byte("HTTP/1.1 204 No Content\r\nOpenstack-Api-Version: placement 1.39\r\nVary: openstack-api-version\r\n" +
+			"X-Openstack-Request-Id: req-00000000-0000-4000-8000-000000000001\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n")
+		request := make([]byte, 64<<10)
+		for {
+			if _, err := conn.Read(request); err != nil {
+				return
+			}
+			if _, err := conn.Write(answer); err != nil {
+				return
+			}
+		}
+	}()
+	target := &Target{URLs: []string{l.Addr().String()}, Token: "admin"}
+	if err := target.Check(); err != nil {
+		b.Fatal(err)
+	}
+	w := &world{target: target, word: "ab12", upper: "AB12"}
+	c := &caller{connection: target.connect(b.Context(), 0, 10*time.Second)}
+	defer c.close()
+	p := w.root("host", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.claim(c, p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
