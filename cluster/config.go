@@ -25,7 +25,7 @@ const (
 	batchCommandsMax = 1024
 	// batchesInFlight is how many entries may wait for their commit at once.
 	// While they do, arriving commands gather for the next.
-	batchesInFlight = 4
+	batchesInFlight = 2
 	// queueMax bounds the commands that wait to be proposed.
 	queueMax = 8192
 	// membersMax bounds what a configuration may hold.

@@ -22,7 +22,7 @@ import (
 
 // forwardsInFlight is how many calls with commands may be under way to the
 // leader.
-const forwardsInFlight = 4
+const forwardsInFlight = 2
 
 // forward sends a group of commands to whichever node leads now.
 func (n *Node) forward(group []*proposal, release func()) {
