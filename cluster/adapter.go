@@ -33,7 +33,9 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 		}
 		results, err := a.n.machine.Apply(l.Index, l.Data)
 		if err != nil {
-			a.n.stop(err)
+			a.n.halted(err)
+		} else {
+			a.n.entryApplied(l.Index, l.Data)
 		}
 		responses[i] = applied{results, err}
 	}
@@ -57,6 +59,7 @@ func (a adapter) Snapshot() (raft.FSMSnapshot, error) {
 func (a adapter) Restore(r io.ReadCloser) error {
 	err := a.n.machine.Restore(r)
 	if err == nil {
+		a.n.checkpoints.forget()
 		a.n.progress.restart(a.n.machine.View().Index)
 	}
 	return errors.Join(err, r.Close())

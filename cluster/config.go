@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/treenode/treenode/cluster/logstore"
+	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
 )
 
@@ -92,8 +93,15 @@ type Config struct {
 	// ObserveLog is told how long each call to the log took. It must be quick.
 	// Optional.
 	ObserveLog func(op logstore.Op, d time.Duration)
+	// CheckpointInterval is how often a leader compares the voters' states
+	// while the log moves, CheckpointEntries after how many entries it does so
+	// earlier. 0 takes a default; a negative interval means never.
+	CheckpointInterval time.Duration
+	CheckpointEntries  uint64
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
+	// Level is for tests: what this node says that it reads; see fsm.Level.
+	Level int
 }
 
 var nodeIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -125,6 +133,15 @@ func (c *Config) check() error {
 	}
 	if c.SnapshotThreshold == 0 {
 		c.SnapshotThreshold = 16384
+	}
+	if c.CheckpointInterval == 0 {
+		c.CheckpointInterval = time.Minute
+	}
+	if c.CheckpointEntries == 0 {
+		c.CheckpointEntries = 1 << 16
+	}
+	if c.Level == 0 {
+		c.Level = fsm.Level
 	}
 	if c.TrailingLogs == 0 {
 		c.TrailingLogs = 2 * c.SnapshotThreshold

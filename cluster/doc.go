@@ -11,6 +11,8 @@
 //     on any node. The leader asks a majority of voters for their term after
 //     the read arrived; Raft's VerifyLeader counts answers to heartbeats sent
 //     before, and a partitioned leader passes it.
+//   - A node whose state is not the one that most voters have halts, with both
+//     digests; see "Checkpoints".
 //   - A machine that halts, a log store that fails and a removal from the
 //     cluster end the node: it closes its peer port first, so that the others
 //     elect a leader, and then closes Failed.
@@ -32,12 +34,47 @@
 //     a node that lost its directory comes back as another server and can't
 //     vote twice in a term that the old one voted in (identity.go).
 //
+// # Checkpoints
+//
+// While the log moves, the leader puts a mark into it now and then: every node
+// captures its state there, which costs a pointer, and computes the digest
+// beside applying (checkpoint.go). The leader asks the voters for theirs
+// (checkpoint_leader.go). A digest that more than half of all voters have is
+// right: the leader puts it into the log as a checkpoint, and every node that
+// has another one halts, whether it leads, follows or has no vote. So a leader
+// that is wrong stops itself, and a node that was away compares when it applies
+// the log. What a leader thinks of its own state counts no more than any other
+// voter's: to compare all with it alone would stop a whole cluster for the sake
+// of one bad leader.
+//
+// Where two digests differ and none has a majority, some answers are wrong and
+// nobody can tell which. After a second round, and a few seconds for voters
+// that can't be reached, all that gave a digest halt: a store that stands still
+// can be mended, one that has sold the same thing twice can't. They are told so
+// by a call and not by the log, which would stop them again for ever, also
+// those that were mended.
+//
+// A node that halted so leaves diverged.json in its data directory and does not
+// start while that is there: else it would serve the same again until the next
+// checkpoint. It is for people to compare (treenode inspect), and to give it an
+// empty directory.
+//
+// Without a digest there is nothing to compare: a node that restarted between
+// mark and checkpoint applies both again, one that restored a snapshot in
+// between waits for the next. Marks and checkpoints are proposed only once
+// every member reads them (level.go).
+//
 // # Duties of the owner
 //
 // Construct a Network, Open the node, serve it, watch Failed, Close it. After
 // Failed the process should exit and may be started again.
 //
 // # Known limits
+//
+// A checkpoint compares the trees, not the memory of request ids. A state that
+// is wrong on most voters, because of a bug in the program that they share, is
+// taken for right. After an upgrade there are none until each member has been
+// seen once with a program that knows them.
 //
 // One voter is added or removed at a time. A cluster that lost its majority
 // for good has no way back in this version.

@@ -58,6 +58,7 @@ func (n *Node) beginTerm(ctx context.Context) {
 			}
 			n.leaderChanged.Broadcast()
 			n.log.Info("leading", "term", term, "index", l.index)
+			go n.checkpointRegularly(ctx)
 			n.tendMembers(ctx)
 			return
 		}

@@ -95,6 +95,9 @@ func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) e
 		return fail(CodeInvalid, nil, "server %s answers at %s, not %s", h.RaftID, peer, raftID)
 	case !voter && !h.NonVoter:
 		return fail(CodeInvalid, nil, "server %s would become a voter; start it as a non-voter", raftID)
+	case levelOf(h) < n.levelReached():
+		return fail(CodeInvalid, nil, "server %s (version %s) reads entries up to level %d, this cluster's log has level %d; upgrade it first",
+			raftID, h.Version, levelOf(h), n.levelReached())
 	}
 	servers, err := n.servers()
 	if err != nil {

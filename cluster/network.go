@@ -20,6 +20,7 @@ const (
 	VerbPledge    Verb = 5 // join the cluster that I am about to bootstrap
 	VerbJoin      Verb = 6 // take me into your cluster
 	VerbAdmin     Verb = 7 // membership change, you being leader
+	VerbDigest    Verb = 8 // what is your state's digest at this mark
 )
 
 // Network is a node's peer port: one listener that carries Raft's streams and

@@ -45,6 +45,8 @@ type Node struct {
 	store    *logstore.Store
 	ahead    *logstore.Ahead
 	progress progress
+
+	checkpoints checkpoints
 	// entries are on their way into the log here, forwards to the leader.
 	entries, forwards *gatherer
 
@@ -98,6 +100,9 @@ func Open(config Config) (*Node, error) {
 func open(config Config) (_ *Node, err error) {
 	id, err := openDataDir(config.DataDir, config.NodeID)
 	if err != nil {
+		return nil, err
+	}
+	if err := refuseDiverged(config.DataDir); err != nil {
 		return nil, err
 	}
 	n := &Node{

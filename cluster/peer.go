@@ -24,6 +24,7 @@ type hello struct {
 	Term     uint64 `json:"term"`
 	Last     uint64 `json:"last"`
 	Applied  uint64 `json:"applied"`
+	Level    int    `json:"level"` // see fsm.Level; 0 from before there was one
 }
 
 // pledge asks a new node to belong to the cluster that the sender is about to
@@ -78,6 +79,8 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 		return handle(body, func(j join) error { return n.AddMember(ctx, j.RaftID, j.Peer, !j.NonVoter) })
 	case VerbAdmin:
 		return handle(body, func(a admin) error { return n.administer(ctx, a) })
+	case VerbDigest:
+		return n.answerDigest(ctx, body)
 	}
 	return nil, &PeerError{Code: PeerBadRequest, Message: "unknown verb"}
 }
@@ -111,6 +114,7 @@ func (n *Node) hello() hello {
 		API: n.config.APIURL, Version: n.config.Version, Member: n.isMember(),
 		Expect: n.config.BootstrapExpect, NonVoter: n.config.NonVoter,
 		Term: n.raft.CurrentTerm(), Last: n.raft.LastIndex(), Applied: n.machine.View().Index,
+		Level: n.config.Level,
 	}
 	return h
 }

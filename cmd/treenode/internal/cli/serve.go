@@ -61,6 +61,9 @@ func newServe() *cobra.Command {
 			if err := p.apply(&c); err != nil {
 				return err
 			}
+			if c.CheckpointInterval <= 0 {
+				c.CheckpointInterval = -1
+			}
 			c.Version, c.Logger = version, logger
 			return runServer(cmd.Context(), c)
 		},
@@ -77,6 +80,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&c.RaftLog, "raft-log", "", "what keeps the log on disk: wal or bolt (default: what the data directory has; wal in a new one)")
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
+	f.DurationVar(&c.CheckpointInterval, "checkpoint-interval", time.Minute, "how often the nodes' states are compared while they change; 0 for never")
 	p.add(f)
 	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")

@@ -45,6 +45,9 @@ type Config struct {
 	RequestTimeout  time.Duration
 	// RaftLog is what keeps the log on disk; see cluster.Config.
 	RaftLog string
+	// CheckpointInterval is how often the states are compared; see
+	// cluster.Config. Negative for never.
+	CheckpointInterval time.Duration
 	// Policy says who may use the Placement API. Nil means that of mode secure.
 	Policy      *placement.Policy
 	CORSOrigins []string
@@ -94,7 +97,7 @@ func Start(c Config) (*Server, error) {
 	s.node, err = cluster.Open(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, Network: network, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
 		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
-		Timing: cluster.Timing{Request: c.RequestTimeout},
+		Timing: cluster.Timing{Request: c.RequestTimeout}, CheckpointInterval: c.CheckpointInterval,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
