@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/treenode/treenode/fsm/tree"
 )
@@ -25,10 +26,18 @@ type codec struct {
 	// known, unless nil, has strings that were decoded before: equal ones take
 	// no more memory.
 	known map[string]string
+	// claims, unless nil, is memory for the claims of the operation that is
+	// decoded next.
+	claims *[]tree.ConsumerClaim
 }
 
-// knownMax bounds known.
-const knownMax = 1 << 14
+const (
+	// knownMax bounds known.
+	knownMax = 1 << 14
+	// knownLenMax is up to how many bytes a string is looked for in known, and
+	// so what it can hold at most. Longer ones are seldom equal.
+	knownLenMax = 256
+)
 
 var errTruncated = errors.New("the bytes end early")
 
@@ -42,6 +51,10 @@ func (c *codec) fail(err error) {
 func (c *codec) uint64(v *uint64) {
 	if !c.decoding {
 		c.buf = binary.AppendUvarint(c.buf, *v)
+		return
+	}
+	if len(c.buf) > 0 && c.buf[0] < 0x80 { // most are small
+		*v, c.buf = uint64(c.buf[0]), c.buf[1:]
 		return
 	}
 	x, n := binary.Uvarint(c.buf)
@@ -159,7 +172,7 @@ func (c *codec) string(v *string) {
 	}
 	var b []byte
 	c.bytes(&b)
-	if c.known == nil {
+	if c.known == nil || len(b) > knownLenMax {
 		*v = string(b)
 		return
 	}
@@ -224,6 +237,31 @@ func list[T any](c *codec, v *[]T, element func(*codec, *T)) {
 		if c.err != nil {
 			return
 		}
+	}
+}
+
+// plainList is list for elements whose walk sets every field. Where it decodes,
+// it also uses what memory those have that were there before.
+func plainList[T any](c *codec, v *[]T, element func(*codec, *T)) {
+	if !c.decoding {
+		list(c, v, element)
+		return
+	}
+	n := uint64(0)
+	c.uint64(&n)
+	if n > uint64(len(c.buf)) {
+		c.fail(errTruncated)
+	}
+	if *v = (*v)[:0]; c.err == nil && n > uint64(cap(*v)) {
+		*v = slices.Grow(*v, int(min(n, listRoom))) //nolint:gosec // a small number
+	}
+	for i := 0; c.err == nil && uint64(i) < n; i++ { //nolint:gosec // not negative
+		if i < cap(*v) {
+			*v = (*v)[:i+1]
+		} else {
+			*v = append(*v, *new(T))
+		}
+		element(c, &(*v)[i])
 	}
 }
 

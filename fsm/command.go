@@ -33,6 +33,35 @@ func DecodeCommand(b []byte) (Command, error) {
 	return cmd, c.end()
 }
 
+// decoderKeep is up to how many bytes of a command a decoder keeps the memory
+// that it was decoded into.
+const decoderKeep = 1 << 14
+
+// decoder reads commands one after the other, on one goroutine, each into the
+// memory of the one before. Its strings have memory of their own.
+type decoder struct {
+	c      codec
+	cmd    Command
+	claims []tree.ConsumerClaim
+	known  map[string]string
+}
+
+// decode is DecodeCommand; what it returns is valid until it is called again.
+func (d *decoder) decode(b []byte) (*Command, error) {
+	if d.known == nil {
+		d.known = map[string]string{}
+	}
+	d.c = codec{buf: b, decoding: true, known: d.known, claims: &d.claims}
+	d.c.uuid(&d.cmd.RequestID)
+	d.c.txn(&d.cmd.Txn)
+	cmd, err := &d.cmd, d.c.end()
+	if len(b) > decoderKeep {
+		cmd = &Command{cmd.RequestID, cmd.Txn}
+		d.cmd, d.claims = Command{}, nil
+	}
+	return cmd, err
+}
+
 // fingerprint tells bodies under one request id apart.
 type fingerprint [16]byte
 

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,10 @@ type Machine struct {
 	view   atomic.Pointer[View]
 	halted atomic.Pointer[Halt]
 	hook   tree.StepHook
+
+	// Of the goroutine that applies, for their memory.
+	reading decoder
+	writing codec
 }
 
 // New returns a machine in the first state of every cluster. The hook is nil
@@ -69,7 +74,7 @@ func (m *Machine) Apply(index uint64, entry []byte) (results []Result, err error
 	results = make([]Result, len(e.Commands))
 	batch := old.Tree.Batch()
 	for i, command := range e.Commands {
-		if results[i], err = next.execute(batch, command, m.hook); err != nil {
+		if err := m.execute(next, batch, command, &results[i]); err != nil {
 			return nil, m.halt(haltAt(index, entry, fmt.Sprintf("command %d: %v", i, err), ""))
 		}
 	}
@@ -80,31 +85,31 @@ func (m *Machine) Apply(index uint64, entry []byte) (results []Result, err error
 
 // execute runs one command on a view that is not published yet, whose tree is
 // what the batch will lead to.
-func (v *View) execute(batch *tree.Batch, command []byte, hook tree.StepHook) (Result, error) {
-	cmd, err := DecodeCommand(command)
+func (m *Machine) execute(v *View, batch *tree.Batch, command []byte, r *Result) error {
+	cmd, err := m.reading.decode(command)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	print := fingerprintOf(command)
 	known, replay, refused := v.requests.find(cmd.RequestID, print, v.logTime)
 	if refused != nil {
-		return Result{Index: v.Index, Revision: batch.Revision(), Refused: refused}, nil
+		*r = Result{Index: v.Index, Revision: batch.Revision(), Refused: refused}
+		return nil
 	}
 	if replay {
-		return known.result()
+		*r, err = known.result()
+		return err
 	}
-	r := Result{Index: v.Index}
-	r.Effect, err = batch.Apply(v.logTime, cmd.Txn, hook)
-	switch {
-	case err == nil:
-	case !errors.As(err, &r.Refused):
-		return Result{}, err
+	r.Index = v.Index
+	r.Effect, err = batch.Apply(v.logTime, cmd.Txn, m.hook)
+	if err != nil && !errors.As(err, &r.Refused) {
+		return err
 	}
 	r.Revision = batch.Revision()
-	c := &codec{}
-	c.outcome(&r.Effect, &r.Refused)
-	v.requests.remember(answer{cmd.RequestID, print, r.Index, r.Revision, c.buf}, v.logTime)
-	return r, nil
+	m.writing.buf = m.writing.buf[:0]
+	m.writing.outcome(&r.Effect, &r.Refused)
+	v.requests.remember(answer{cmd.RequestID, print, r.Index, r.Revision, bytes.Clone(m.writing.buf)}, v.logTime)
+	return nil
 }
 
 // Advance notes that the log has passed an entry that is not the machine's,

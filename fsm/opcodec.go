@@ -71,7 +71,14 @@ var opCodecs = [...]opCodec{
 		list(c, &o.Devices, (*codec).device)
 	}),
 	12: of(func(c *codec, o *tree.Claim) {
-		list(c, &o.Consumers, (*codec).claim)
+		if c.claims == nil {
+			list(c, &o.Consumers, (*codec).claim)
+			return
+		}
+		memory := c.claims
+		c.claims = nil // a second claim must not write over the first
+		plainList(c, memory, (*codec).claim)
+		o.Consumers = *memory
 	}),
 	13: of(func(c *codec, o *tree.Release) {
 		list(c, &o.Consumers, (*codec).uuid)
@@ -118,11 +125,13 @@ func (c *codec) claim(v *tree.ConsumerClaim) {
 	c.string(&v.Project)
 	c.string(&v.User)
 	c.string(&v.Type)
-	list(c, &v.Allocations, func(c *codec, a *tree.AllocationOf) {
-		c.ref(&a.Provider)
-		c.string(&a.Class)
-		c.int64(&a.Amount)
-	})
+	plainList(c, &v.Allocations, (*codec).allocation)
+}
+
+func (c *codec) allocation(a *tree.AllocationOf) {
+	c.ref(&a.Provider)
+	c.string(&a.Class)
+	c.int64(&a.Amount)
 }
 
 // opCodec walks the fields of one operation type.

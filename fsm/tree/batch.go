@@ -13,14 +13,14 @@ import "fmt"
 //
 // A Batch is for one goroutine. The state that it began with stays as it is.
 type Batch struct {
-	tables
+	draft    // of the transactions that share it, one after the other
 	base     *State
 	revision uint64
 }
 
 // Batch begins a batch on the state.
 func (s *State) Batch() *Batch {
-	return &Batch{tables: s.tables, base: s, revision: s.revision}
+	return &Batch{draft: draft{tables: s.tables}, base: s, revision: s.revision}
 }
 
 // Revision counts the transactions that led to the state so far.
@@ -46,14 +46,14 @@ func (b *Batch) Apply(at Time, txn Txn, hook StepHook) (Effect, error) {
 	if len(txn.Ops) == 0 {
 		return Effect{}, invalid("ops", "a transaction needs at least one operation")
 	}
-	shares := hook == nil && len(txn.Ops) == 1 && checksFirst(txn.Ops[0])
-	if !shares {
-		b.disown() // what the draft changes, it copies; b keeps what was there
+	if hook == nil && len(txn.Ops) == 1 && checksFirst(txn.Ops[0]) {
+		return b.applyShared(at, txn.Ops[0])
 	}
+	b.disown() // what the draft changes, it copies; b keeps what was there
 	d := &draft{tables: b.tables, at: at, hook: hook}
 	for i, op := range txn.Ops {
 		d.op = i
-		if err := applyOp(d, op, shares); err != nil {
+		if err := op.apply(d); err != nil {
 			return Effect{}, located(err, i)
 		}
 	}
@@ -62,12 +62,17 @@ func (b *Batch) Apply(at Time, txn Txn, hook StepHook) (Effect, error) {
 	return d.effect(), nil
 }
 
-func applyOp(d *draft, op Op, shares bool) error {
-	err := op.apply(d)
-	if err != nil && shares && d.changed {
-		panic(fmt.Sprintf("%s was refused half-way: %v", op.Kind(), err))
+// applyShared executes an operation on the batch's own draft.
+func (b *Batch) applyShared(at Time, op Op) (Effect, error) {
+	b.begin(at)
+	if err := op.apply(&b.draft); err != nil {
+		if b.changed {
+			panic(fmt.Sprintf("%s was refused half-way: %v", op.Kind(), err))
+		}
+		return Effect{}, located(err, 0)
 	}
-	return err
+	b.revision++
+	return b.effect(), nil
 }
 
 // checksFirst reports whether the operation changes nothing before its last

@@ -78,8 +78,7 @@ func TestBatchPanicsOnALateRefusal(t *testing.T) {
 			t.Error("no panic")
 		}
 	}()
-	d := &draft{tables: New().tables}
-	if err := applyOp(d, tooLate{}, true); err != nil {
+	if _, err := New().Batch().applyShared(now, tooLate{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -47,7 +47,8 @@ type usage struct {
 	consumer, allocation int32
 }
 
-// claimPlan is the outcome of checking a claim: what to write.
+// claimPlan is the outcome of checking a claim: what to write. It is done with
+// before the draft's next claim is planned.
 type claimPlan struct {
 	consumers []consumerPlan
 	usages    []usage  // by provider and class, each once
@@ -75,7 +76,8 @@ func (o Claim) apply(d *draft) error {
 
 // planClaim resolves what consumers claim; capacity is not looked at yet.
 func (d *draft) planClaim(claims []ConsumerClaim) (*claimPlan, error) {
-	plan := &claimPlan{}
+	plan := &d.plan
+	plan.consumers, plan.usages, plan.bump = plan.consumers[:0], plan.usages[:0], plan.bump[:0]
 	var seen map[UUID]bool // what a single consumer need not pay for
 	if len(claims) > 1 {
 		seen = make(map[UUID]bool, len(claims))
@@ -143,8 +145,18 @@ func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 	}
 	next.owner = unique.Make(whose)
 	next.allocations = make([]allocation, 0, len(c.Allocations))
+	var of *provider // most claims are of one provider: it is looked up once
 	for j := range c.Allocations {
-		if err := plan.addAllocation(d, next, i, j, &c.Allocations[j]); err != nil {
+		a := &c.Allocations[j]
+		if of == nil || a.Provider != c.Allocations[j-1].Provider {
+			found, ok := d.find(a.Provider)
+			if !ok {
+				_, err := d.need(consumerField(i, indexed(".allocations", j)+".provider"), a.Provider)
+				return err
+			}
+			of = found
+		}
+		if err := plan.addAllocation(d, next, i, j, a, of); err != nil {
 			return err
 		}
 	}
@@ -152,13 +164,9 @@ func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 	return nil
 }
 
-// addAllocation plans one allocation of a consumer, the j-th of its claim.
-func (plan *claimPlan) addAllocation(d *draft, next *consumer, i, j int, a *AllocationOf) error {
-	p, ok := d.find(a.Provider)
-	if !ok {
-		_, err := d.need(consumerField(i, indexed(".allocations", j)+".provider"), a.Provider)
-		return err
-	}
+// addAllocation plans one allocation of a consumer, the j-th of its claim, of
+// the provider p.
+func (plan *claimPlan) addAllocation(d *draft, next *consumer, i, j int, a *AllocationOf, p *provider) error {
 	class, ok := d.classes.number(a.Class)
 	if !ok {
 		return classNotFound(allocationField(i, j, a.Class), a.Class)
@@ -228,11 +236,14 @@ func (plan *claimPlan) merge() {
 // checkUsages compares what would be used with the capacity. A change that
 // does not use more is allowed even where an inventory shrank below its usage.
 func (d *draft) checkUsages(usages []usage) error {
+	var p *provider
 	for _, u := range usages {
 		if u.delta <= 0 {
 			continue
 		}
-		p := d.record(u.provider)
+		if p == nil || p.number != u.provider {
+			p = d.record(u.provider)
+		}
 		i, ok := p.inventoryOf(u.class)
 		if !ok {
 			return inventoryNotFound(d.fieldOf(u), p, d.classes.name(u.class))
@@ -266,7 +277,10 @@ func (d *draft) applyClaim(plan *claimPlan) error {
 
 func (d *draft) writeConsumer(c consumerPlan) error {
 	if c.old != nil {
-		for _, a := range c.old.allocations {
+		for i, a := range c.old.allocations {
+			if i > 0 && c.old.allocations[i-1].provider == a.provider {
+				continue
+			}
 			if err := d.step("unindex claim"); err != nil {
 				return err
 			}
@@ -280,7 +294,10 @@ func (d *draft) writeConsumer(c consumerPlan) error {
 		d.consumers.delete(c.old.uuid)
 		return nil
 	}
-	for _, a := range c.next.allocations {
+	for i, a := range c.next.allocations {
+		if i > 0 && c.next.allocations[i-1].provider == a.provider {
+			continue
+		}
 		if err := d.step("index claim"); err != nil {
 			return err
 		}

@@ -22,8 +22,7 @@
 // transaction is a list of them, the log carries them, and one walk over them
 // serves the tests that break each at every step. A draft collects the changes
 // of one transaction on copy-on-write B-trees (table.go; the busiest are those of
-// package persistent); sealing it is the
-// only way to a new State.
+// package persistent); sealing it is the only way to a new State.
 //
 // # Known limits
 //

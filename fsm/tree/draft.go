@@ -21,6 +21,15 @@ type draft struct {
 	created          []UUID
 	touchedProviders []uint32
 	touchedConsumers []UUID
+
+	plan claimPlan // of the last claim, for its memory
+}
+
+// begin makes a draft that has done one transaction ready for the next, which
+// starts from what that one left. The lists that an Effect has are not kept.
+func (d *draft) begin(at Time) {
+	d.at, d.changed, d.created = at, false, nil
+	d.touchedProviders, d.touchedConsumers = d.touchedProviders[:0], d.touchedConsumers[:0]
 }
 
 func (d *draft) step(name string) error {

@@ -4,8 +4,8 @@ import "fmt"
 
 func (b *Batch) checkPreconditions(conditions []Precondition) error {
 	var conflicts []Conflict
-	for i, c := range conditions {
-		conflict, ok := b.holds(c)
+	for i := range conditions {
+		conflict, ok := b.holds(&conditions[i])
 		if !ok {
 			conflict.Precondition = i
 			conflicts = append(conflicts, conflict)
@@ -20,51 +20,72 @@ func (b *Batch) checkPreconditions(conditions []Precondition) error {
 	return e
 }
 
-func (b *Batch) holds(c Precondition) (Conflict, bool) {
-	conflict := Conflict{Want: c.Value}
+// holds reports whether the condition holds, and the conflict if it does not.
+// Most do: names are put together for conflicts only.
+func (b *Batch) holds(c *Precondition) (Conflict, bool) {
 	switch c.Kind {
 	case StateRevision:
-		conflict.Have = b.revision
-		return conflict, b.revision == c.Value
+		return Conflict{Want: c.Value, Have: b.revision}, b.revision == c.Value
 	case ConsumerGeneration, ConsumerAbsent:
-		conflict.Consumer = c.Consumer.String()
-		held, ok := b.consumer(c.Consumer)
-		if c.Kind == ConsumerAbsent {
-			conflict.Structural = true
-			return conflict, !ok
-		}
-		if !ok {
-			conflict.Missing = true
-			return conflict, false
-		}
-		conflict.Have = held.generation
-		return conflict, held.generation == c.Value
+		return b.consumerHolds(c)
 	case ProviderGeneration, ProviderAbsent, ProviderParent:
-	default: // what nobody knows does not hold
-		conflict.Structural = true
-		return conflict, false
+		return b.providerHolds(c)
 	}
-	p, ok := b.find(c.Provider)
-	conflict.Provider = c.Provider.String()
-	if c.Kind == ProviderAbsent {
+	return Conflict{Want: c.Value, Structural: true}, false // what nobody knows does not hold
+}
+
+func (b *Batch) consumerHolds(c *Precondition) (Conflict, bool) {
+	conflict := Conflict{Want: c.Value}
+	held, ok := b.consumer(c.Consumer)
+	switch {
+	case c.Kind == ConsumerAbsent:
+		if !ok {
+			return Conflict{}, true
+		}
 		conflict.Structural = true
-		return conflict, !ok
-	}
-	if !ok {
+	case !ok:
 		conflict.Missing = true
+	case held.generation == c.Value:
+		return Conflict{}, true
+	default:
+		conflict.Have = held.generation
+	}
+	conflict.Consumer = c.Consumer.String()
+	return conflict, false
+}
+
+func (b *Batch) providerHolds(c *Precondition) (Conflict, bool) {
+	conflict := Conflict{Want: c.Value}
+	p, ok := b.find(c.Provider)
+	switch {
+	case c.Kind == ProviderAbsent:
+		if !ok {
+			return Conflict{}, true
+		}
+		conflict.Structural, conflict.Provider = true, c.Provider.String()
 		return conflict, false
+	case !ok:
+		conflict.Missing, conflict.Provider = true, c.Provider.String()
+		return conflict, false
+	case c.Kind == ProviderParent:
+		above := uint32(0)
+		if !c.Parent.IsZero() {
+			var parent *provider
+			if parent, ok = b.find(c.Parent); ok {
+				above = parent.number
+			}
+		}
+		if ok && p.parent == above {
+			return Conflict{}, true
+		}
+		conflict.Structural = true
+	case p.generation == c.Value:
+		return Conflict{}, true
+	default:
+		conflict.Have = p.generation
 	}
 	conflict.Provider = p.uuid.String()
-	if c.Kind == ProviderParent {
-		conflict.Structural = true
-		if c.Parent.IsZero() {
-			return conflict, p.parent == 0
-		}
-		parent, ok := b.find(c.Parent)
-		return conflict, ok && parent.number == p.parent
-	}
-	conflict.Have = p.generation
-	return conflict, p.generation == c.Value
+	return conflict, false
 }
 
 // String says the conflict in words.
