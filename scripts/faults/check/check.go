@@ -37,9 +37,12 @@ type Verdict struct {
 	// history then is neither good nor bad.
 	Undecided bool `json:"undecided,omitempty"`
 	// Operations is the number that took part, Unknown of them open for ever.
-	Operations int           `json:"operations"`
-	Unknown    int           `json:"unknown"`
-	Took       time.Duration `json:"took_nanos"`
+	Operations int `json:"operations"`
+	Unknown    int `json:"unknown"`
+	// Earlier is the number of stale and session reads that show a state from
+	// before the history, of which nothing is known; they took no part.
+	Earlier int           `json:"earlier"`
+	Took    time.Duration `json:"took_nanos"`
 }
 
 // Good reports whether every promise was kept.
@@ -49,7 +52,9 @@ func (v *Verdict) Good() bool { return len(v.Findings) == 0 && !v.Undecided }
 // most; then the verdict is undecided.
 func Check(h *History, timeout time.Duration) Verdict {
 	begin := time.Now()
-	c := &checking{h: h, owners: ownersOf(h), found: map[Rule]int{}}
+	c := &checking{found: map[Rule]int{}}
+	h = c.within(h)
+	c.h, c.owners = h, ownersOf(h)
 	c.verdict.Operations = len(h.Ops)
 	for _, o := range h.Ops {
 		if o.Outcome == Unknown {
@@ -70,6 +75,26 @@ func Check(h *History, timeout time.Duration) Verdict {
 	}
 	c.verdict.Took = time.Since(begin)
 	return c.verdict
+}
+
+// within leaves out the reads that show a state from before the history. Only
+// stale and session reads may.
+func (c *checking) within(h *History) *History {
+	kept := &History{Initial: h.Initial}
+	for _, o := range h.Ops {
+		if o.Kind.Reads() && !floating(o) && o.Outcome == OK && o.Revision < h.Initial.Revision {
+			c.verdict.Earlier++
+			if o.Level == Linearizable {
+				c.find(RuleStale, "a linearizable read shows revision %d, and the history began at %d:\n  %s", o.Revision, h.Initial.Revision, o)
+			}
+			if o.Level == Session && o.Index < o.MinIndex {
+				c.find(RuleSession, "index %d was asked for:\n  %s", o.MinIndex, o)
+			}
+			continue
+		}
+		kept.Ops = append(kept.Ops, o)
+	}
+	return kept
 }
 
 type checking struct {

@@ -252,6 +252,27 @@ func TestSessionReadTooOld(t *testing.T) {
 	wantRules(t, s.h, RuleSession)
 }
 
+// What was before the history is judged by its level alone.
+func TestReadFromBefore(t *testing.T) {
+	for _, level := range []Level{Stale, Session, Linearizable} {
+		s := newScript(t)
+		o := s.read(level)
+		o.Revision, o.Index, o.Providers = 0, 0, &[Providers]ProviderState{}
+		if v := Check(s.h, timeout); v.Earlier != 1 {
+			t.Errorf("%s: %+v", level, v)
+		}
+		switch level {
+		case Linearizable:
+			wantRules(t, s.h, RuleStale)
+		case Session:
+			o.MinIndex = 1
+			wantRules(t, s.h, RuleSession)
+		default:
+			wantRules(t, s.h)
+		}
+	}
+}
+
 func TestIndexesContradict(t *testing.T) {
 	s := newScript(t)
 	s.read(Stale)

@@ -155,7 +155,7 @@ func (s *State) claim(claims []ConsumerClaim, judge bool) string {
 			bump[a.Provider] = true
 			next.Held[i] = a
 		}
-		next.sort()
+		next.Sort()
 		*old = next
 	}
 	for p := range delta {
@@ -171,7 +171,8 @@ func (s *State) claim(claims []ConsumerClaim, judge bool) string {
 	return ""
 }
 
-func (c *ConsumerState) sort() {
+// Sort orders what is held, as states have it.
+func (c *ConsumerState) Sort() {
 	if c.Held[1].Amount != 0 && c.Held[1].Provider < c.Held[0].Provider {
 		c.Held[0], c.Held[1] = c.Held[1], c.Held[0]
 	}

@@ -44,7 +44,7 @@ type searching struct {
 
 // floating reports whether only its time tells where the operation took place.
 func floating(o *Op) bool {
-	return o.Outcome == Rejected || o.Kind.Reads() && o.Outcome == OK && o.Revision == 0
+	return o.Outcome == Rejected || o.Kind == ReadConsumer && o.Outcome == OK
 }
 
 // findWitness returns a witness; or why there is none; or neither, when it ran

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+
+	"github.com/treenode/treenode/scripts/faults/fleet"
+)
+
+// abilities says what can be injected here.
+type abilities struct {
+	network, disk string // why not; empty if it can
+	help          string // of "treenode serve"
+}
+
+func abilitiesOf(o options) abilities {
+	a := abilities{network: fleet.NetworkUnable(), disk: fleet.DisksUnable()}
+	if o.loopback {
+		a.network = "plain processes were asked for"
+	}
+	help, err := exec.Command(o.treenode, "serve", "--help").Output() //nolint:gosec // the program that was asked for
+	if err == nil {
+		a.help = string(help)
+	}
+	return a
+}
+
+// refuses says why a fault can't be injected here; empty if it can.
+func (a abilities) refuses(f fault) string {
+	switch {
+	case f.needs == fleet.Network && a.network != "":
+		return a.network
+	case f.needs == fleet.Disk && a.disk != "":
+		return a.disk
+	case f.flag != "" && !strings.Contains(a.help, "--"+f.flag+" "):
+		return "treenode serve has no flag --" + f.flag
+	}
+	return ""
+}
+
+func (a abilities) list(out io.Writer) {
+	for _, f := range faults() {
+		fmt.Fprintf(out, "%-18s %s\n", f.name, f.summary)
+		if why := a.refuses(f); why != "" {
+			fmt.Fprintf(out, "%-18s   not here: %s\n", "", why)
+		}
+	}
+}

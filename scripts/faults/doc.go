@@ -1,0 +1,15 @@
+// Command faults runs a cluster of the real program, lets clients work on it
+// while faults are injected, and checks that nothing was lost, done twice or
+// shown wrongly. See "go run . --help" and "go run . -list".
+//
+// Data flows one way: the schedule (schedule.go) draws faults from the seed
+// and injects them into package fleet, package load records what the clients
+// see meanwhile, package check judges it, and report.go tells.
+//
+// # Known limits
+//
+// The seed fixes what is drawn, not when the machine does it: a repeated run
+// is alike, not the same. Clients are never cut off from nodes. Delay and
+// reordering of packets, clock steps and faults inside of the program are not
+// injected.
+package main

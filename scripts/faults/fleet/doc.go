@@ -1,0 +1,12 @@
+// Package fleet runs the nodes of a cluster and lets things happen to them:
+// real processes of the real program, each in a network namespace of its own
+// where that is possible, with its data on a file system of its own where that
+// is asked for.
+//
+// Guarantees: what a fleet can't do here it refuses with an *Unable that says
+// why; nothing is left out silently. Close ends every process and removes
+// every namespace, mount and loop device that the fleet made; Sweep removes
+// what a driver that was killed has left.
+//
+// Containers would be another implementation of Fleet.
+package fleet

@@ -1,0 +1,77 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+)
+
+// Ability is something that not every fleet can do.
+type Ability string
+
+// The abilities.
+const (
+	// Network is Cut, Lose and Join.
+	Network Ability = "network"
+	// Disk is PowerCut, Fill and Free.
+	Disk Ability = "disk"
+)
+
+// Unable is a refusal of what a fleet can't do.
+type Unable struct {
+	Ability Ability
+	Reason  string
+}
+
+func (e *Unable) Error() string { return fmt.Sprintf("no faults of kind %s: %s", e.Ability, e.Reason) }
+
+// Fleet is the nodes of a cluster, counted from 0. A node that does not run
+// has its address all the same. Methods are for one goroutine at a time,
+// except Endpoint, Running and Names.
+type Fleet interface {
+	// Can returns nil or an *Unable.
+	Can(Ability) error
+	// Len is how many nodes there may be.
+	Len() int
+	// Name is the node's id.
+	Name(node int) string
+	// Endpoint is the URL of the node's API, and Peer its address for others.
+	Endpoint(node int) string
+	Peer(node int) string
+	// DataDir holds what the node keeps.
+	DataDir(node int) string
+
+	// Start starts a node that does not run.
+	Start(node int) error
+	// Running reports whether the node's process is there.
+	Running(node int) bool
+	// Exited is closed when the process that runs now has ended.
+	Exited(node int) <-chan struct{}
+	// LastWords is the end of what the node has written.
+	LastWords(node int) string
+	// Kill ends nodes at once, as SIGKILL does, and waits for that.
+	Kill(nodes ...int) error
+	// Stop asks a node to end, and waits for that.
+	Stop(ctx context.Context, node int) error
+	// Pause and Resume freeze and thaw a node.
+	Pause(node int) error
+	Resume(node int) error
+	// Wipe removes what a node that does not run keeps.
+	Wipe(node int) error
+
+	// Cut drops what one node sends to another, in this direction only.
+	Cut(from, to int) error
+	// Lose drops that many percent, at random, of what reaches the node from
+	// others.
+	Lose(node, percent int) error
+	// Join takes back all Cut and Lose.
+	Join() error
+
+	// PowerCut ends nodes and loses what they have written and not synced.
+	PowerCut(nodes ...int) error
+	// Fill leaves no space on the node's disk, and Free gives it back.
+	Fill(node int) error
+	Free(node int) error
+
+	// Close ends and removes everything but the data and the logs.
+	Close() error
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/treenode/treenode/scripts/faults/fleet"
+)
+
+// Exit codes.
+const (
+	exitFailed    = 1
+	exitUsage     = 2
+	exitUndecided = 3
+	exitUnable    = 4
+)
+
+const usage = `Runs a cluster of the real program, lets clients work on it while faults are
+injected, and checks that nothing was lost, done twice or shown wrongly.
+
+Usage: scripts/fault-campaign [FLAG...]      or, in scripts/faults: go run . [FLAG...]
+
+Each run takes the next of the faults and the next seed. It prints what came of
+it, and keeps report.txt, report.json, timeline.svg, history.json and the nodes'
+logs below -out where it did not pass, or -keep was given.
+
+Examples:
+  scripts/fault-campaign                                 # 10 runs, faults in turn
+  scripts/fault-campaign -list
+  scripts/fault-campaign -runs 3 -faults kill-leader,pause-leader -nodes 5
+  scripts/fault-campaign -runs 1 -seed 42 -mix -faults partition-flap,kill-follower
+  scripts/fault-campaign -runs 200 -duration 20s -o json > campaign.json
+
+Exit codes: 0 all runs passed, 1 a run failed, 2 wrong usage, 3 a run was
+invalid or undecided, 4 a run could not be made here.
+
+Flags:
+`
+
+// options are the flags.
+type options struct {
+	runs         int
+	seed         uint64
+	nodes        []int
+	faults       []string
+	mix          bool
+	duration     time.Duration
+	clients      int
+	rate         int
+	checkTimeout time.Duration
+	treenode     string
+	out          string
+	keep         bool
+	loopback     bool
+	list         bool
+	output       string
+}
+
+var errWrong = errors.New("see --help")
+
+// parse reads the flags; what is wrong with them is told on out.
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	var nodes, chosen string
+	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() {
+		fmt.Fprint(out, usage)
+		flags.PrintDefaults()
+	}
+	flags.IntVar(&o.runs, "runs", 10, "`how many` runs")
+	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the first run; the next have the next ones (default: a fresh one)")
+	flags.StringVar(&nodes, "nodes", "3", "`number` of nodes: 3, 5, or 3,5 in turn")
+	flags.StringVar(&chosen, "faults", "all", "`names` of faults, comma-separated, or all that can be injected here; a run takes one, in turn")
+	flags.BoolVar(&o.mix, "mix", false, "each run injects all of the faults, in an order drawn from its seed")
+	flags.DurationVar(&o.duration, "duration", 30*time.Second, "`time` that the clients work in each run")
+	flags.IntVar(&o.clients, "clients", 14, "`number` of clients")
+	flags.IntVar(&o.rate, "rate", 400, "`operations` a second, of all clients together")
+	flags.DurationVar(&o.checkTimeout, "check-timeout", time.Minute, "`time` for the check of one history; over it the run is undecided")
+	flags.StringVar(&o.treenode, "treenode", "", "the `program` (default: it is built)")
+	flags.StringVar(&o.out, "out", "../../dist/faults", "`directory` for what is kept")
+	flags.BoolVar(&o.keep, "keep", false, "keep everything of runs that passed, too")
+	flags.BoolVar(&o.loopback, "loopback", false, "plain processes on loopback, even where network namespaces would be possible")
+	flags.BoolVar(&o.list, "list", false, "list the faults, and whether they can be injected here")
+	flags.StringVar(&o.output, "o", "text", "`form` of what is printed: text or json (one object per run)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is no flag: %w", flags.Arg(0), errWrong)
+	}
+	for n := range strings.SplitSeq(nodes, ",") {
+		switch n {
+		case "3":
+			o.nodes = append(o.nodes, 3)
+		case "5":
+			o.nodes = append(o.nodes, 5)
+		default:
+			return o, fmt.Errorf("nodes: %q is neither 3 nor 5: %w", n, errWrong)
+		}
+	}
+	if chosen != "all" {
+		o.faults = strings.Split(chosen, ",")
+	}
+	for _, name := range o.faults {
+		if !slices.ContainsFunc(faults(), func(f fault) bool { return f.name == name }) {
+			return o, fmt.Errorf("faults: there is no fault %q: %w", name, errWrong)
+		}
+	}
+	for _, n := range []struct {
+		name            string
+		value, from, to int64
+	}{
+		{"runs", int64(o.runs), 1, 100_000},
+		{"duration", int64(o.duration.Seconds()), 5, 600},
+		{"clients", int64(o.clients), 2, 100},
+		{"rate", int64(o.rate), 10, 2000},
+		{"check-timeout", int64(o.checkTimeout.Seconds()), 1, 3600},
+	} {
+		if n.value < n.from || n.value > n.to {
+			return o, fmt.Errorf("%s: %d is not from %d to %d: %w", n.name, n.value, n.from, n.to, errWrong)
+		}
+	}
+	if o.output != "text" && o.output != "json" {
+		return o, fmt.Errorf("o: %q is neither text nor json: %w", o.output, errWrong)
+	}
+	for o.seed == 0 {
+		o.seed = rand.Uint64N(1 << 32) //nolint:gosec // short enough to type
+	}
+	return o, nil
+}
+
+func main() { os.Exit(campaignOf(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func campaignOf(args []string, out, errs io.Writer) int {
+	o, err := parse(args, errs)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		if errors.Is(err, errWrong) {
+			fmt.Fprintln(errs, "faults:", err)
+		}
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if o.treenode == "" {
+		dir, err := os.MkdirTemp("", "treenode-faults-*")
+		if err != nil {
+			fmt.Fprintln(errs, "faults:", err)
+			return exitUnable
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // in the temporary directory
+		o.treenode = filepath.Join(dir, "treenode")
+		build := exec.CommandContext(ctx, "go", "build", "-o", o.treenode, "./cmd/treenode") //nolint:gosec // fixed but for the directory
+		build.Dir, build.Stderr = "../..", errs
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(errs, "faults: build treenode:", err)
+			return exitUnable
+		}
+	}
+	if err := fleet.Sweep(); err != nil {
+		fmt.Fprintln(errs, "faults:", err)
+		return exitUnable
+	}
+	a := abilitiesOf(o)
+	if o.list {
+		a.list(out)
+		return 0
+	}
+	return campaign(ctx, o, a, out, errs)
+}

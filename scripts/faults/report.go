@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/treenode/treenode/scripts/faults/check"
+)
+
+// report is what one run came to.
+type report struct {
+	Plan     plan            `json:"plan"`
+	Outcome  string          `json:"outcome"`
+	Reasons  []string        `json:"reasons,omitempty"` // for invalid
+	Findings []check.Finding `json:"findings,omitempty"`
+	History  check.Verdict   `json:"history"`
+	Bands    []*band         `json:"faults"`
+	// Warm, Healed and Done end the phases, in nanoseconds.
+	Warm   int64 `json:"warm"`
+	Healed int64 `json:"healed"`
+	Done   int64 `json:"done"`
+	// Rates are operations a second, those without answer not counted.
+	RateBefore float64 `json:"rate_before"`
+	RateDuring float64 `json:"rate_during"`
+	RateAfter  float64 `json:"rate_after"`
+	// NotApplied counts calls that certainly did not happen.
+	NotApplied int `json:"not_applied"`
+	// Internal has answers by which a node calls itself damaged.
+	Internal []string `json:"internal,omitempty"`
+	Slow     []string `json:"slow,omitempty"`
+
+	looks []look
+	ops   []*check.Op
+}
+
+func (p *report) find(rule, text string) {
+	p.Findings = append(p.Findings, check.Finding{Rule: check.Rule(rule), Text: text})
+}
+
+// lost returns the time from begin to end in which no quorum could be
+// expected: from the fault to the first write after it.
+func (p *report) lost(begin, end int64) (sum int64) {
+	for _, b := range p.Bands {
+		if !b.QuorumLost {
+			continue
+		}
+		over := b.Wrote
+		if over == 0 {
+			over = end
+		}
+		sum += max(0, min(over, end)-max(b.Begin, begin))
+	}
+	return sum
+}
+
+// measure computes the rates and recoveries.
+func (p *report) measure() {
+	rate := func(begin, end int64) float64 {
+		seconds := float64(end-begin-p.lost(begin, end)) / 1e9
+		n := 0
+		for _, o := range p.ops {
+			if o.Outcome != check.Unknown && o.Return >= begin && o.Return < end {
+				n++
+			}
+		}
+		return float64(n) / max(seconds, 1e-3)
+	}
+	p.RateBefore, p.RateDuring, p.RateAfter = rate(0, p.Warm), rate(p.Warm, p.Healed), rate(p.Healed, p.Done)
+	for _, b := range p.Bands {
+		if wrote := b.wroteIn(); wrote > wroteBound || b.Wrote == 0 {
+			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): the next write took %v", b.Fault, b.What, seconds(wrote)))
+		}
+		if well := b.wellIn(); well > wellBound || b.Well == 0 {
+			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): all was well %v after it was healed", b.Fault, b.What, seconds(well)))
+		}
+	}
+}
+
+// wroteIn is how long the next acknowledged write took.
+func (b *band) wroteIn() time.Duration {
+	from := b.Begin
+	if b.QuorumLost {
+		from = b.Healed
+	}
+	return time.Duration(max(0, b.Wrote-from))
+}
+
+// wellIn is how long all nodes took to be well after the fault was healed.
+func (b *band) wellIn() time.Duration { return time.Duration(max(0, b.Well-b.Healed)) }
+
+func seconds(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+
+// decide names the outcome. What is broken comes before what is not known.
+func (p *report) decide() {
+	p.Findings = append(p.Findings, p.History.Findings...)
+	for _, phase := range []struct {
+		name string
+		rate float64
+	}{{"before the faults", p.RateBefore}, {"during the faults", p.RateDuring}, {"after the faults", p.RateAfter}} {
+		if phase.rate < rateLeast {
+			p.Reasons = append(p.Reasons, fmt.Sprintf("%.0f operations a second %s, %d are needed", phase.rate, phase.name, rateLeast))
+		}
+	}
+	switch {
+	case len(p.Findings) > 0:
+		p.Outcome = failed
+	case p.History.Undecided:
+		p.Outcome = undecided
+	case len(p.Reasons) > 0:
+		p.Outcome = invalid
+	default:
+		p.Outcome = passed
+	}
+}
+
+// again is the command that repeats the run.
+func (p *plan) again() string {
+	return fmt.Sprintf("go run . -runs 1 -seed %d -nodes %d -faults %s -duration %v -clients %d -rate %d",
+		p.Seed, p.Nodes, strings.Join(p.Faults, ","), p.Duration, p.Clients, p.Rate)
+}
+
+// text writes the report for people.
+func (p *report) text(out io.Writer) {
+	fmt.Fprintf(out, "%s  seed %d, %d nodes, %s\n", p.Outcome, p.Plan.Seed, p.Plan.Nodes, strings.Join(p.Plan.Faults, ","))
+	fmt.Fprintf(out, "  %d operations checked in %v, %d open for ever, %d not applied; a second: %.0f before, %.0f during, %.0f after\n",
+		p.History.Operations, seconds(p.History.Took), p.History.Unknown, p.NotApplied, p.RateBefore, p.RateDuring, p.RateAfter)
+	for _, b := range p.Bands {
+		fmt.Fprintf(out, "  %6.2fs %-18s %-40s %5.2fs long, next write %5.2fs, well %5.2fs after\n", float64(b.Begin)/1e9, b.Fault, b.What,
+			float64(b.Healed-b.Begin)/1e9, b.wroteIn().Seconds(), b.wellIn().Seconds())
+	}
+	for _, s := range p.Slow {
+		fmt.Fprintf(out, "  slow: %s\n", s)
+	}
+	for _, s := range p.Internal {
+		fmt.Fprintf(out, "  internal: %s\n", s)
+	}
+	for _, s := range p.Reasons {
+		fmt.Fprintf(out, "  invalid: %s\n", s)
+	}
+	for _, f := range p.Findings {
+		fmt.Fprintf(out, "  BROKEN: %s: %s\n", f.Rule, strings.ReplaceAll(f.Text, "\n", "\n    "))
+	}
+	if p.Outcome != passed {
+		fmt.Fprintf(out, "  again: %s\n  kept: %s\n", p.Plan.again(), p.Plan.dir)
+	}
+}
+
+// write saves the report in its three forms.
+func (p *report) write() error {
+	var text strings.Builder
+	p.text(&text)
+	if err := os.WriteFile(filepath.Join(p.Plan.dir, "report.txt"), []byte(text.String()), 0o600); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.Plan.dir, "timeline.svg"), []byte(p.timeline()), 0o600); err != nil {
+		return err
+	}
+	return p.Plan.save("report.json", p)
+}
