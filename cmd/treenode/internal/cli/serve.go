@@ -29,7 +29,7 @@ func newServe() *cobra.Command {
 			"With --data-dir alone the node is a whole cluster. With --bootstrap-expect 3 and --join, three new nodes\n" +
 			"find each other and form one; with --join alone the node joins a cluster that exists.\n\n" +
 			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.\n\n" +
-			"Go's collector is steered so that garbage takes half of what is alive, and 64 MiB at least.\n" +
+			"Go's collector is steered so that garbage takes half of what is alive, and 160 MiB at least.\n" +
 			"With GOGC or GOMEMLIMIT in the environment it is left to them.",
 		Example: "  treenode serve --data-dir /var/lib/treenode\n\n" +
 			"  # on each of three machines, with its own node id and address:\n" +

@@ -12,7 +12,7 @@ import (
 // cost more than they need to. So the room for garbage is set by what is live:
 // half of it, and at least garbageMin.
 const (
-	garbageMin       = 64 << 20
+	garbageMin       = 160 << 20
 	garbagePercent   = 50
 	garbageMost      = 300 // percent; bounds what a heap can grow to between two looks
 	collectorLooks   = 250 * time.Millisecond
