@@ -126,14 +126,14 @@ func (b *Builder) AddProvider(r ProviderRecord) {
 // AddConsumer adds a consumer. The record's slices are copied.
 func (b *Builder) AddConsumer(r ConsumerRecord) {
 	c := &consumer{
-		uuid: r.UUID, owner: unique.Make(owner{r.Project, r.User, r.Type}),
+		owner:      unique.Make(owner{r.Project, r.User, r.Type}),
 		generation: r.Generation, created: r.Created, updated: r.Updated,
 		allocations: make([]allocation, len(r.Allocations)),
 	}
 	for i, a := range r.Allocations {
 		c.allocations[i] = allocation{a.Provider, a.Class, a.Amount}
 	}
-	if err := c.check(); err != nil {
+	if err := c.check(r.UUID); err != nil {
 		b.fail("%w", err)
 	}
 	if compareUUID(r.UUID, b.lastConsumer) <= 0 {
@@ -144,9 +144,9 @@ func (b *Builder) AddConsumer(r ConsumerRecord) {
 	}
 	b.lastConsumer = r.UUID
 	for _, a := range c.allocations {
-		b.held = append(b.held, held{claimKey{a.provider, c.uuid}, a.class, a.amount})
+		b.held = append(b.held, held{claimKey{a.provider, r.UUID}, a.class, a.amount})
 	}
-	b.s.consumers.set(c.uuid, c)
+	b.s.consumers.set(r.UUID, c)
 }
 
 // Build returns the state after checking every record and every invariant. The

@@ -186,18 +186,14 @@ func (s *State) checkConsumers() error {
 	var all []held
 	var err error
 	s.consumers.ascend(UUID{}, func(uuid UUID, c *consumer) bool {
-		if err = c.check(); err != nil {
-			return false
-		}
-		if c.uuid != uuid {
-			err = fmt.Errorf("consumer %s is found as %s", c.uuid, uuid)
+		if err = c.check(uuid); err != nil {
 			return false
 		}
 		for _, a := range c.allocations {
-			if _, ok := s.claims.get(claimKey{a.provider, c.uuid}); !ok {
-				err = fmt.Errorf("consumer %s is not indexed by provider %d", c.uuid, a.provider)
+			if _, ok := s.claims.get(claimKey{a.provider, uuid}); !ok {
+				err = fmt.Errorf("consumer %s is not indexed by provider %d", uuid, a.provider)
 			}
-			all = append(all, held{claimKey{a.provider, c.uuid}, a.class, a.amount})
+			all = append(all, held{claimKey{a.provider, uuid}, a.class, a.amount})
 		}
 		return err == nil
 	})

@@ -26,7 +26,7 @@ func TestCheckDetects(t *testing.T) {
 			c := *old
 			c.allocations = slices.Clone(c.allocations)
 			f(&c)
-			s.consumers.set(c.uuid, &c)
+			s.consumers.set(num(guest), &c)
 		}
 	}
 	for _, c := range []struct {
@@ -118,9 +118,9 @@ func TestCheckDetects(t *testing.T) {
 		{"consumer missing", func(s *State) { s.consumers.delete(num(guest)) }, "claims are indexed"},
 		{"consumer under another's UUID", func(s *State) {
 			c, _ := s.consumer(num(guest))
-			s.consumers.delete(c.uuid)
+			s.consumers.delete(num(guest))
 			s.consumers.set(num(99), c)
-		}, "found as"},
+		}, "not indexed by provider"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sample(t)

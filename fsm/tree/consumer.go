@@ -8,10 +8,9 @@ import (
 	"unique"
 )
 
-// consumer is one record, immutable once it is in a table. It exists as long
-// as it has allocations.
+// consumer is one record, immutable once it is in a table, which has its UUID.
+// It exists as long as it has allocations.
 type consumer struct {
-	uuid        UUID
 	owner       unique.Handle[owner]
 	generation  uint64
 	created     Time
@@ -56,6 +55,7 @@ type claimPlan struct {
 }
 
 type consumerPlan struct {
+	uuid UUID
 	old  *consumer // nil for a new one
 	next *consumer // nil for one that vanishes
 }
@@ -121,10 +121,10 @@ func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 		for _, a := range old.allocations {
 			plan.bump = append(plan.bump, a.provider)
 		}
-		plan.consumers = append(plan.consumers, consumerPlan{old: old})
+		plan.consumers = append(plan.consumers, consumerPlan{uuid: c.Consumer, old: old})
 		return nil
 	}
-	next := &consumer{uuid: c.Consumer, created: d.at, updated: d.at}
+	next := &consumer{created: d.at, updated: d.at}
 	var whose owner
 	if known {
 		*next = *old
@@ -160,7 +160,7 @@ func (plan *claimPlan) addConsumer(d *draft, i int, c *ConsumerClaim) error {
 			return err
 		}
 	}
-	plan.consumers = append(plan.consumers, consumerPlan{old: old, next: next})
+	plan.consumers = append(plan.consumers, consumerPlan{c.Consumer, old, next})
 	return nil
 }
 
@@ -284,14 +284,14 @@ func (d *draft) writeConsumer(c consumerPlan) error {
 			if err := d.step("unindex claim"); err != nil {
 				return err
 			}
-			d.claims.delete(claimKey{a.provider, c.old.uuid})
+			d.claims.delete(claimKey{a.provider, c.uuid})
 		}
 	}
 	if c.next == nil {
 		if err := d.step("remove consumer"); err != nil {
 			return err
 		}
-		d.consumers.delete(c.old.uuid)
+		d.consumers.delete(c.uuid)
 		return nil
 	}
 	for i, a := range c.next.allocations {
@@ -301,13 +301,13 @@ func (d *draft) writeConsumer(c consumerPlan) error {
 		if err := d.step("index claim"); err != nil {
 			return err
 		}
-		d.claims.set(claimKey{a.provider, c.next.uuid}, struct{}{})
+		d.claims.set(claimKey{a.provider, c.uuid}, struct{}{})
 	}
 	if err := d.step("put consumer"); err != nil {
 		return err
 	}
-	d.consumers.set(c.next.uuid, c.next)
-	d.touchedConsumers = append(d.touchedConsumers, c.next.uuid)
+	d.consumers.set(c.uuid, c.next)
+	d.touchedConsumers = append(d.touchedConsumers, c.uuid)
 	return nil
 }
 

@@ -86,7 +86,7 @@ func (d *draft) effect() Effect {
 	}
 	for uuid := range once(d.touchedConsumers) {
 		if c, ok := d.consumer(uuid); ok {
-			e.Consumers = append(e.Consumers, Generation{c.uuid, c.generation})
+			e.Consumers = append(e.Consumers, Generation{uuid, c.generation})
 		}
 	}
 	return e

@@ -18,17 +18,17 @@ func sortHeld(all []held) {
 	slices.SortFunc(all, func(a, b held) int { return a.compare(b.claimKey) })
 }
 
-// check looks at a consumer's record alone.
-func (c *consumer) check() error {
-	if c.uuid.IsZero() {
+// check looks at the record of the consumer with that UUID alone.
+func (c *consumer) check(uuid UUID) error {
+	if uuid.IsZero() {
 		return errors.New("a consumer has no UUID")
 	}
 	if len(c.allocations) == 0 {
-		return fmt.Errorf("consumer %s holds nothing", c.uuid)
+		return fmt.Errorf("consumer %s holds nothing", uuid)
 	}
 	for _, a := range c.allocations {
 		if a.amount < 1 || a.amount > amountMax {
-			return fmt.Errorf("consumer %s holds %d of class %d", c.uuid, a.amount, a.class)
+			return fmt.Errorf("consumer %s holds %d of class %d", uuid, a.amount, a.class)
 		}
 	}
 	if len(c.allocations) == 1 {
@@ -41,7 +41,7 @@ func (c *consumer) check() error {
 	slices.Sort(pairs)
 	for i, p := range pairs[1:] {
 		if p == pairs[i] {
-			return fmt.Errorf("consumer %s holds class %d of provider %d twice", c.uuid, p.second(), p.first())
+			return fmt.Errorf("consumer %s holds class %d of provider %d twice", uuid, p.second(), p.first())
 		}
 	}
 	return nil

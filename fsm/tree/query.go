@@ -187,7 +187,7 @@ func (p Provider) Claims(after UUID) iter.Seq[Consumer] {
 				return true
 			}
 			c, _ := p.s.consumer(k.consumer)
-			return yield(Consumer{p.s, c})
+			return yield(Consumer{p.s, c, k.consumer})
 		})
 	}
 }
@@ -257,27 +257,28 @@ func (s *State) ProvidersInAggregate(a UUID, after uint32) iter.Seq[Provider] {
 
 // Consumer is a consumer of one state: a small handle.
 type Consumer struct {
-	s *State
-	r *consumer
+	s    *State
+	r    *consumer
+	uuid UUID
 }
 
 // FindConsumer returns the consumer, or false while it has no allocations.
 func (s *State) FindConsumer(uuid UUID) (Consumer, bool) {
 	c, ok := s.consumer(uuid)
-	return Consumer{s, c}, ok
+	return Consumer{s, c, uuid}, ok
 }
 
 // Consumers are all consumers by UUID, from the one after the given on.
 func (s *State) Consumers(after UUID) iter.Seq[Consumer] {
 	return func(yield func(Consumer) bool) {
-		s.consumers.ascend(after, func(_ UUID, c *consumer) bool {
-			return c.uuid == after || yield(Consumer{s, c})
+		s.consumers.ascend(after, func(uuid UUID, c *consumer) bool {
+			return uuid == after || yield(Consumer{s, c, uuid})
 		})
 	}
 }
 
 // UUID is the consumer's identity.
-func (c Consumer) UUID() UUID { return c.r.uuid }
+func (c Consumer) UUID() UUID { return c.uuid }
 
 // Project is the project the consumer belongs to; empty when none was given.
 func (c Consumer) Project() string { return c.r.owner.Value().project }

@@ -108,14 +108,14 @@ func (s *State) ProviderRecords() iter.Seq[ProviderRecord] {
 func (s *State) ConsumerRecords() iter.Seq[ConsumerRecord] {
 	return func(yield func(ConsumerRecord) bool) {
 		var allocations []AllocationRecord
-		s.consumers.ascend(UUID{}, func(_ UUID, c *consumer) bool {
+		s.consumers.ascend(UUID{}, func(uuid UUID, c *consumer) bool {
 			allocations = allocations[:0]
 			for _, a := range c.allocations {
 				allocations = append(allocations, AllocationRecord{a.provider, a.class, a.amount})
 			}
 			whose := c.owner.Value()
 			return yield(ConsumerRecord{
-				c.uuid, whose.project, whose.user, whose.kind, c.generation, c.created, c.updated, allocations,
+				uuid, whose.project, whose.user, whose.kind, c.generation, c.created, c.updated, allocations,
 			})
 		})
 	}

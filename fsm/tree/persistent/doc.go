@@ -17,7 +17,7 @@
 // element, and its nodes are so large that copying them was most of what a
 // claim of one consumer cost. Here a whole node is searched by one function
 // made for the key's type, keys lie in the node rather than behind a pointer,
-// and a node is a third as large.
+// and a node is half as large.
 //
 // # Known limits
 //
