@@ -253,9 +253,9 @@ func plainList[T any](c *codec, v *[]T, element func(*codec, *T)) {
 		c.fail(errTruncated)
 	}
 	if *v = (*v)[:0]; c.err == nil && n > uint64(cap(*v)) {
-		*v = slices.Grow(*v, int(min(n, listRoom))) //nolint:gosec // a small number
+		*v = slices.Grow(*v, int(min(n, listRoom)))
 	}
-	for i := 0; c.err == nil && uint64(i) < n; i++ { //nolint:gosec // not negative
+	for i := 0; c.err == nil && uint64(i) < n; i++ {
 		if i < cap(*v) {
 			*v = (*v)[:i+1]
 		} else {

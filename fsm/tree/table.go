@@ -106,7 +106,7 @@ func SearchUUID[V any](items []persistent.Item[UUID, V], key UUID) (int, bool) {
 	high, low := key.halves()
 	from, to := 0, len(items)
 	for from < to {
-		middle := int(uint(from+to) >> 1) //nolint:gosec // not negative
+		middle := int(uint(from+to) >> 1)
 		h, l := items[middle].Key.halves()
 		if h < high || h == high && l < low {
 			from = middle + 1
@@ -120,7 +120,7 @@ func SearchUUID[V any](items []persistent.Item[UUID, V], key UUID) (int, bool) {
 func searchNumber[V any](items []persistent.Item[uint32, V], key uint32) (int, bool) {
 	from, to := 0, len(items)
 	for from < to {
-		middle := int(uint(from+to) >> 1) //nolint:gosec // not negative
+		middle := int(uint(from+to) >> 1)
 		if items[middle].Key < key {
 			from = middle + 1
 		} else {
@@ -134,7 +134,7 @@ func searchClaim(items []persistent.Item[claimKey, struct{}], key claimKey) (int
 	high, low := key.consumer.halves()
 	from, to := 0, len(items)
 	for from < to {
-		middle := int(uint(from+to) >> 1) //nolint:gosec // not negative
+		middle := int(uint(from+to) >> 1)
 		k := &items[middle].Key
 		below := k.provider < key.provider
 		if k.provider == key.provider {
