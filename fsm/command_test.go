@@ -108,3 +108,33 @@ func TestRefusalCodesSurvive(t *testing.T) {
 		}
 	}
 }
+
+// A decoder uses its memory again: nothing of one command, or of one claim,
+// may show in the next.
+func TestDecoderReadsAsDecodeCommand(t *testing.T) {
+	two := claim(101, "b", "DISK_GB", 2)
+	two.Allocations = append(two.Allocations, tree.AllocationOf{Provider: tree.ByUUID(uuid(7)), Class: "VCPU", Amount: 300})
+	commands := [][]byte{
+		encoded(t, uuid(1), txn(tree.Claim{Consumers: []tree.ConsumerClaim{two, claim(100, "a", "VCPU", 1)}}, tree.Claim{Consumers: []tree.ConsumerClaim{claim(102, "c", "VCPU", 3), two}})),
+		encoded(t, uuid(2), tree.Txn{
+			Preconditions: []tree.Precondition{{Kind: tree.ProviderParent, Provider: tree.ByName("a"), Parent: tree.ByName("b")}, {Kind: tree.StateRevision, Value: 1 << 40}},
+			Ops:           []tree.Op{tree.Claim{Consumers: []tree.ConsumerClaim{{Consumer: uuid(100)}}}},
+		}),
+	}
+	for _, d := range deeds() {
+		commands = append(commands, encoded(t, uuid(3), txn(d.op)))
+	}
+	var d decoder
+	for range 2 {
+		for i, b := range commands {
+			have, err := d.decode(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := have.Encode()
+			if err != nil || !bytes.Equal(again, b) {
+				t.Errorf("command %d was read as %+v, %v", i, have, err)
+			}
+		}
+	}
+}
