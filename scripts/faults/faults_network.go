@@ -37,6 +37,7 @@ func (r *run) apart(ctx context.Context, a, b []int) error {
 
 // joined holds a partition and takes it back.
 func (r *run) joined(ctx context.Context, least, most time.Duration) error {
+	r.struck()
 	return errors.Join(r.hold(ctx, least, most), r.fleet.Join())
 }
 

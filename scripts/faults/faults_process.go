@@ -57,6 +57,7 @@ func (r *run) killed(ctx context.Context, least, most time.Duration, nodes ...in
 	if err := r.fleet.Kill(nodes...); err != nil {
 		return err
 	}
+	r.struck()
 	if err := r.hold(ctx, least, most); err != nil {
 		return err
 	}
@@ -103,6 +104,7 @@ func (r *run) paused(ctx context.Context, most time.Duration, nodes ...int) erro
 			return err
 		}
 	}
+	r.struck()
 	held := r.hold(ctx, 500*time.Millisecond, most)
 	for _, n := range nodes {
 		if err := r.fleet.Resume(n); err != nil {

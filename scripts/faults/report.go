@@ -80,14 +80,16 @@ func (p *report) measure() {
 	}
 }
 
-// wroteIn is how long the next acknowledged write took.
-func (b *band) wroteIn() time.Duration {
-	from := b.Begin
+// from is when writes can be expected again at the earliest.
+func (b *band) from() int64 {
 	if b.QuorumLost {
-		from = b.Healed
+		return b.Healed
 	}
-	return time.Duration(max(0, b.Wrote-from))
+	return b.Struck
 }
+
+// wroteIn is how long the next acknowledged write took.
+func (b *band) wroteIn() time.Duration { return time.Duration(max(0, b.Wrote-b.from())) }
 
 // wellIn is how long all nodes took to be well after the fault was healed.
 func (b *band) wellIn() time.Duration { return time.Duration(max(0, b.Well-b.Healed)) }

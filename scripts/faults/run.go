@@ -52,11 +52,11 @@ type run struct {
 	admin   *client.Client
 	rec     *load.Recorder
 	initial check.State
+	since   uint64 // the index that shows it
 	watch   *watch
 	// member tells which nodes of the fleet belong to the cluster.
 	member []bool
 
-	mu    sync.Mutex
 	bands []*band
 	// phases are the ends of warm-up and fault window, and of all.
 	warm, healed, done int64
@@ -70,10 +70,12 @@ type band struct {
 	What  string `json:"what"`
 	// QuorumLost is set where no write can be expected meanwhile.
 	QuorumLost bool `json:"quorum_lost,omitempty"`
-	// In nanoseconds since the history began; 0 for never. Wrote is when the
-	// first write called after Begin (after Healed, where the quorum was lost)
-	// was acknowledged; Well when all nodes had caught up.
+	// In nanoseconds since the history began; 0 for never. Struck is when the
+	// fault was there for certain. Wrote is when the first write called after
+	// that (after Healed, where the quorum was lost) was acknowledged; Well when
+	// all nodes had caught up.
 	Begin  int64 `json:"begin"`
+	Struck int64 `json:"struck"`
 	Healed int64 `json:"healed"`
 	Wrote  int64 `json:"wrote"`
 	Well   int64 `json:"well"`
@@ -82,10 +84,13 @@ type band struct {
 // begin notes a fault.
 func (r *run) begin(fault string, quorumLost bool, format string, args ...any) *band {
 	b := &band{Fault: fault, What: fmt.Sprintf(format, args...), QuorumLost: quorumLost, Begin: r.rec.Now()}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.bands = append(r.bands, b)
 	return b
+}
+
+// struck notes that the last fault is there.
+func (r *run) struck() {
+	r.bands[len(r.bands)-1].Struck = r.rec.Now()
 }
 
 // execute does the whole run. The error is of the driver or its surroundings;
@@ -152,7 +157,7 @@ func (r *run) form(ctx context.Context) error {
 	if err := r.well(ctx, formTimeout); err != nil {
 		return fmt.Errorf("the cluster does not form: %w", err)
 	}
-	r.initial, err = load.Prepare(ctx, r.endpoints())
+	r.initial, r.since, err = load.Prepare(ctx, r.endpoints())
 	return err
 }
 
@@ -171,7 +176,7 @@ func (r *run) work(ctx context.Context) error {
 	go func() {
 		defer close(loaded)
 		loadErr = load.Run(loading, load.Config{
-			Endpoints: r.endpoints(), Clients: r.Clients, Rate: r.Rate, Seed: r.Seed, Recorder: r.rec,
+			Endpoints: r.endpoints(), Clients: r.Clients, Rate: r.Rate, Seed: r.Seed, Since: r.since, Recorder: r.rec, Running: r.fleet.Running,
 		})
 	}()
 	err := r.schedule(ctx)
@@ -180,9 +185,9 @@ func (r *run) work(ctx context.Context) error {
 		r.unwell, err = unwell, nil
 		r.healed = r.rec.Now()
 	}
+	r.done = r.rec.Now()
 	stopLoad()
 	<-loaded
-	r.done = r.rec.Now()
 	stopWatch()
 	wait.Wait()
 	return errors.Join(err, loadErr)

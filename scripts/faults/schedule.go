@@ -82,12 +82,11 @@ func (r *run) recover(ctx context.Context, bands []*band) error {
 		if err == nil {
 			b.Well = now
 		}
-		from := b.Begin
-		if b.QuorumLost {
-			from = b.Healed
+		if b.Struck == 0 {
+			b.Struck = b.Begin
 		}
 		if waited := until(ctx, settleTimeout, func() error {
-			at, ok := r.rec.WrittenAfter(from)
+			at, ok := r.rec.WrittenAfter(b.from())
 			if !ok {
 				return errNoWrite
 			}

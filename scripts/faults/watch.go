@@ -59,7 +59,7 @@ func (w *watch) node(ctx context.Context, i int) {
 		l := look{At: w.rec.Now(), Node: i}
 		if w.fleet.Running(i) {
 			asking, cancel := context.WithTimeout(ctx, 2*watchInterval)
-			if told, err := c.Cluster(asking); err == nil {
+			if told, err := c.Cluster(client.WithEndpoint(asking, w.fleet.Endpoint(i))); err == nil {
 				l.State, l.Term, l.Applied = told.State, told.Term, told.Applied
 			}
 			cancel()

@@ -22,7 +22,7 @@ const (
 	patience       = 12 * time.Second
 	// avoidFor is how long a node that did not answer a call that was meant
 	// for it alone gets no more of them from the same client.
-	avoidFor = 2 * time.Second
+	avoidFor = 5 * time.Second
 )
 
 // Config describes the load.
@@ -30,18 +30,23 @@ type Config struct {
 	Endpoints []string
 	Clients   int
 	// Rate is operations a second, of all clients together.
-	Rate     int
-	Seed     uint64
+	Rate int
+	Seed uint64
+	// Since is the index at which the history begins. All session reads ask
+	// for it, or for more.
+	Since    uint64
 	Recorder *Recorder
+	// Running tells whether the node at an endpoint runs, as far as the driver
+	// knows. Clients seldom wait for one that does not.
+	Running func(endpoint int) bool
 }
 
 // Prepare makes the world, and returns it as the state that a history begins
-// with.
-func Prepare(ctx context.Context, endpoints []string) (check.State, error) {
-	var s check.State
+// with, and its index.
+func Prepare(ctx context.Context, endpoints []string) (s check.State, since uint64, err error) {
 	c, err := client.New(endpoints)
 	if err != nil {
-		return s, err
+		return s, 0, err
 	}
 	defer c.Close()
 	var t wire.Txn
@@ -63,14 +68,14 @@ func Prepare(ctx context.Context, endpoints []string) (check.State, error) {
 		}
 	}
 	if _, err := c.Txn(ctx, t); err != nil {
-		return s, fmt.Errorf("make the world: %w", err)
+		return s, 0, fmt.Errorf("make the world: %w", err)
 	}
 	o := &check.Op{Kind: check.ReadProviders, Level: check.Linearizable}
 	if err := ask(ctx, c, o); err != nil {
-		return s, fmt.Errorf("read the world: %w", err)
+		return s, 0, fmt.Errorf("read the world: %w", err)
 	}
 	s.Revision, s.Providers = o.Revision, *o.Providers
-	return s, nil
+	return s, o.Index, nil
 }
 
 // Run lets the clients work until the context ends, and returns when each has
@@ -165,6 +170,8 @@ func (w *worker) once() {
 			defer cancel()
 		}
 	}
+	ctx = client.WithMinIndex(ctx, w.config.Since)
+	o.MinIndex = w.config.Since
 	Record(ctx, w.client, w.config.Recorder, o)
 	w.choose.see(o)
 	if o.Node != "" && o.Outcome != check.OK && o.Outcome != check.Rejected {
@@ -175,7 +182,11 @@ func (w *worker) once() {
 // pin chooses a node to ask, if it is to be a certain one: all calls of the
 // patient, most stale reads, and some of the rest.
 func (w *worker) pin(o *check.Op) (string, bool) {
-	node := w.config.Endpoints[w.r.IntN(len(w.config.Endpoints))]
+	at := w.r.IntN(len(w.config.Endpoints))
+	node := w.config.Endpoints[at]
+	if w.r.IntN(10) > 0 && !w.config.Running(at) {
+		return "", false
+	}
 	chance := 25
 	if o.Level == check.Stale || w.patient {
 		chance = 90
@@ -183,9 +194,10 @@ func (w *worker) pin(o *check.Op) (string, bool) {
 	return node, w.r.IntN(100) < chance && time.Now().After(w.avoid[node])
 }
 
-// Record makes one call and records what became of it.
+// Record makes one call and records what became of it. A session read asks for
+// the operation's MinIndex at least.
 func Record(ctx context.Context, c *client.Client, r *Recorder, o *check.Op) {
-	o.MinIndex = c.Index()
+	o.MinIndex = max(o.MinIndex, c.Index())
 	o.Call = r.Now()
 	err := ask(ctx, c, o)
 	o.Return = r.Now()
