@@ -17,10 +17,10 @@ type tally struct {
 	Outcomes   map[string]int `json:"outcomes"`
 	Injected   int            `json:"injected"`
 	Operations int            `json:"operations"`
-	// Wrote and Well are the slowest recoveries.
-	Wrote time.Duration `json:"slowest_write_nanos"`
-	Well  time.Duration `json:"slowest_well_nanos"`
-	Seed  uint64        `json:"slowest_seed"`
+	// Gap and Well are the slowest recoveries.
+	Gap  time.Duration `json:"longest_gap_nanos"`
+	Well time.Duration `json:"slowest_well_nanos"`
+	Seed uint64        `json:"slowest_seed"`
 }
 
 // campaign makes all runs and returns the exit code.
@@ -130,8 +130,8 @@ func (p *report) add(tallies map[string]*tally) {
 	t.Injected += len(p.Bands)
 	t.Operations += p.History.Operations
 	for _, b := range p.Bands {
-		if b.wroteIn() > t.Wrote {
-			t.Wrote, t.Seed = b.wroteIn(), p.Plan.Seed
+		if b.Gap > t.Gap {
+			t.Gap, t.Seed = b.Gap, p.Plan.Seed
 		}
 		t.Well = max(t.Well, b.wellIn())
 	}
@@ -147,7 +147,7 @@ func summary(out io.Writer, tallies map[string]*tally) {
 	slices.Sort(names)
 	for _, name := range names {
 		t := tallies[name]
-		fmt.Fprintf(out, "%-20s %5d %7d %7d %9d %7d %9d %11d  write %.2fs (seed %d), well %.2fs\n", name, t.Runs, t.Outcomes[passed], t.Outcomes[failed],
-			t.Outcomes[undecided], t.Outcomes[invalid], t.Injected, t.Operations, t.Wrote.Seconds(), t.Seed, t.Well.Seconds())
+		fmt.Fprintf(out, "%-20s %5d %7d %7d %9d %7d %9d %11d  no write %.2fs (seed %d), well %.2fs\n", name, t.Runs, t.Outcomes[passed], t.Outcomes[failed],
+			t.Outcomes[undecided], t.Outcomes[invalid], t.Injected, t.Operations, t.Gap.Seconds(), t.Seed, t.Well.Seconds())
 	}
 }

@@ -114,8 +114,16 @@ func (r *run) damage(ctx context.Context, note noting, choose func(string) bool,
 	return r.joinAnew(ctx, node, m.RaftID)
 }
 
+// lastLine is the last line that names a reason.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, word := range []string{"panic: ", "treenode: ", "[ERROR]"} {
+		for i := len(lines) - 1; i >= 0; i-- {
+			if strings.HasPrefix(lines[i], word) || word[0] == '[' && strings.Contains(lines[i], word) {
+				return lines[i]
+			}
+		}
+	}
 	return lines[len(lines)-1]
 }
 

@@ -12,7 +12,7 @@ func diskFaults() []fault {
 		{name: "power-cut-one", summary: "one node ends and loses what it has not synced", inject: powerCutOne},
 		{name: "power-cut-majority", summary: "the same for a majority at once", inject: powerCutMajority},
 		{name: "power-cut-all", summary: "the same for all nodes at once", inject: powerCutAll},
-		{name: "disk-full", summary: "no space on one node's disk, the leader's as likely as not, for 3 to 8 s", inject: diskFull},
+		{name: "disk-full", summary: "no space on one node's disk, the leader's as likely as not, for 4 to 9 s", stuff: true, inject: diskFull},
 	}
 	for i := range all {
 		all[i].needs = fleet.Disk
@@ -59,7 +59,7 @@ func diskFull(ctx context.Context, r *run, note noting) error {
 		return err
 	}
 	r.struck()
-	if err := r.hold(ctx, 3*time.Second, 8*time.Second); err != nil {
+	if err := r.hold(ctx, 4*time.Second, 9*time.Second); err != nil {
 		return err
 	}
 	if err := r.fleet.Free(node); err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,9 +71,17 @@ func (p *report) measure() {
 		return float64(n) / max(seconds, 1e-3)
 	}
 	p.RateBefore, p.RateDuring, p.RateAfter = rate(0, p.Warm), rate(p.Warm, p.Healed), rate(p.Healed, p.Done)
+	var writes []int64
+	for _, o := range p.ops {
+		if !o.Kind.Reads() && o.Outcome == check.OK {
+			writes = append(writes, o.Return)
+		}
+	}
+	slices.Sort(writes)
 	for _, b := range p.Bands {
-		if wrote := b.wroteIn(); wrote > wroteBound || b.Wrote == 0 {
-			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): the next write took %v", b.Fault, b.What, seconds(wrote)))
+		b.Gap = b.gapIn(writes)
+		if b.Gap > wroteBound || b.Wrote == 0 {
+			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): no write for %v", b.Fault, b.What, seconds(b.Gap)))
 		}
 		if well := b.wellIn(); well > wellBound || b.Well == 0 {
 			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): all was well %v after it was healed", b.Fault, b.What, seconds(well)))
@@ -88,8 +97,21 @@ func (b *band) from() int64 {
 	return b.Struck
 }
 
-// wroteIn is how long the next acknowledged write took.
-func (b *band) wroteIn() time.Duration { return time.Duration(max(0, b.Wrote-b.from())) }
+// gapIn finds the longest time without an acknowledged write. The times of
+// acknowledgement are sorted.
+func (b *band) gapIn(writes []int64) time.Duration {
+	begin, end := b.Begin, max(b.Well, b.Healed, b.Wrote)
+	if b.QuorumLost {
+		begin = b.Healed
+	}
+	gap, last := int64(0), begin
+	for _, at := range writes {
+		if at > begin && at <= end {
+			gap, last = max(gap, at-last), at
+		}
+	}
+	return time.Duration(max(gap, end-last))
+}
 
 // wellIn is how long all nodes took to be well after the fault was healed.
 func (b *band) wellIn() time.Duration { return time.Duration(max(0, b.Well-b.Healed)) }
@@ -131,8 +153,8 @@ func (p *report) text(out io.Writer) {
 	fmt.Fprintf(out, "  %d operations checked in %v, %d open for ever, %d not applied; a second: %.0f before, %.0f during, %.0f after\n",
 		p.History.Operations, seconds(p.History.Took), p.History.Unknown, p.NotApplied, p.RateBefore, p.RateDuring, p.RateAfter)
 	for _, b := range p.Bands {
-		fmt.Fprintf(out, "  %6.2fs %-18s %-40s %5.2fs long, next write %5.2fs, well %5.2fs after\n", float64(b.Begin)/1e9, b.Fault, b.What,
-			float64(b.Healed-b.Begin)/1e9, b.wroteIn().Seconds(), b.wellIn().Seconds())
+		fmt.Fprintf(out, "  %6.2fs %-18s %-40s %5.2fs long, no write for %5.2fs, well %5.2fs after\n", float64(b.Begin)/1e9, b.Fault, b.What,
+			float64(b.Healed-b.Begin)/1e9, b.Gap.Seconds(), b.wellIn().Seconds())
 	}
 	for _, s := range p.Slow {
 		fmt.Fprintf(out, "  slow: %s\n", s)

@@ -79,6 +79,9 @@ type band struct {
 	Healed int64 `json:"healed"`
 	Wrote  int64 `json:"wrote"`
 	Well   int64 `json:"well"`
+	// Gap is the longest time from Begin to Well (from Healed on, where the
+	// quorum was lost) in which no write was acknowledged.
+	Gap time.Duration `json:"gap_nanos"`
 }
 
 // begin notes a fault.
@@ -169,6 +172,10 @@ func (r *run) work(ctx context.Context) error {
 	defer stopWatch()
 	loading, stopLoad := context.WithCancel(ctx)
 	defer stopLoad()
+	stuff := false
+	for _, name := range r.Faults {
+		stuff = stuff || faultNamed(name).stuff
+	}
 	var wait sync.WaitGroup
 	var loadErr error
 	wait.Go(func() { r.watch.run(watching) })
@@ -176,7 +183,7 @@ func (r *run) work(ctx context.Context) error {
 	go func() {
 		defer close(loaded)
 		loadErr = load.Run(loading, load.Config{
-			Endpoints: r.endpoints(), Clients: r.Clients, Rate: r.Rate, Seed: r.Seed, Since: r.since, Recorder: r.rec, Running: r.fleet.Running,
+			Endpoints: r.endpoints(), Clients: r.Clients, Rate: r.Rate, Seed: r.Seed, Stuff: stuff, Since: r.since, Recorder: r.rec, Running: r.fleet.Running,
 		})
 	}()
 	err := r.schedule(ctx)

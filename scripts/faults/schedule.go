@@ -17,6 +17,7 @@ type fault struct {
 	needs   fleet.Ability
 	spare   int      // nodes beside those that form the cluster
 	args    []string // more flags of the nodes
+	stuff   bool     // a client fills the log
 	flag    string   // a flag that the program must have
 	// inject does all of it once: it notes a band, holds the fault, and heals
 	// it. It fails only where the driver can't go on.
@@ -55,6 +56,9 @@ func (r *run) schedule(ctx context.Context) error {
 			return r.begin(name, quorumLost, format, args...)
 		})
 		if err != nil {
+			for _, b := range r.bands[before:] {
+				b.Healed = r.rec.Now() // as far as it came
+			}
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if err := r.recover(ctx, r.bands[before:]); err != nil {

@@ -18,7 +18,7 @@ func start() State {
 		switch {
 		case IsHost(p):
 			s.Providers[p] = ProviderState{Exists: true, Parent: RackA, Total: FixedTotal, Generation: 1}
-		case p > PairRoot:
+		case IsHalf(p):
 			s.Providers[p] = ProviderState{Exists: true, Parent: PairRoot, Total: 1, Generation: 1}
 		}
 	}

@@ -20,6 +20,7 @@ const (
 	Release       Kind = "release"        // of consumers
 	Reshape       Kind = "reshape"        // inventories and claims together
 	WritePair     Kind = "write-pair"     // both halves of the pair, perhaps with a precondition
+	WriteStuff    Kind = "write-stuff"    // 400 kB of devices put and taken away, as one transaction
 	ReadProviders Kind = "read-providers" // all of them
 	ReadTree      Kind = "read-tree"      // the tree of one root
 	ReadConsumers Kind = "read-consumers" // all of them

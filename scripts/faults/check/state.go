@@ -52,6 +52,8 @@ func (s *State) Apply(kind Kind, a *Args) (refusal string) {
 		refusal = next.reshape(a.Inventories, a.Claims)
 	case WritePair:
 		refusal = next.writePair(a.Total, a.Generation)
+	case WriteStuff: // each of its two operations counts a generation
+		next.Providers[Stuff].Generation += 2
 	default:
 		panic("not a write: " + kind)
 	}

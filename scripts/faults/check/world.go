@@ -24,8 +24,10 @@ const (
 	PairRoot
 	PairLeft
 	PairRight
+	// Stuff is a root that big writes go to, which leave nothing behind.
+	Stuff
 
-	Providers = PairRight + 1
+	Providers = Stuff + 1
 	Consumers = 20
 	// NoParent is the parent of a root.
 	NoParent = -1
@@ -42,7 +44,7 @@ func ProviderUUID(p int) string { return fmt.Sprintf("0fa00000-0000-4000-8000-00
 func ConsumerUUID(c int) string { return fmt.Sprintf("0fc00000-0000-4000-8000-0000000000%02x", c) }
 
 var providerNames = [Providers]string{
-	"rack-a", "rack-b", "fixed-0", "fixed-1", "fixed-2", "varied-0", "varied-1", "varied-2", "pair", "pair-left", "pair-right",
+	"rack-a", "rack-b", "fixed-0", "fixed-1", "fixed-2", "varied-0", "varied-1", "varied-2", "pair", "pair-left", "pair-right", "stuff",
 }
 
 // ProviderName is the name of a provider of the world.
@@ -70,6 +72,9 @@ func ConsumerOf(uuid string) (int, bool) {
 
 // IsHost reports whether the provider can be created and removed.
 func IsHost(p int) bool { return p >= FixedHost && p < PairRoot }
+
+// IsHalf reports whether the provider is one of the pair.
+func IsHalf(p int) bool { return p == PairLeft || p == PairRight }
 
 // IsFixed reports whether the provider's inventory is constant.
 func IsFixed(p int) bool { return p >= FixedHost && p < VariedHost }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,7 +35,7 @@ type Config struct {
 const stopWait = 30 * time.Second
 
 // lastWordsBytes is how much of a log LastWords shows.
-const lastWordsBytes = 2000
+const lastWordsBytes = 16 << 10
 
 // network gives nodes addresses, and keeps them apart.
 type network interface {
@@ -255,7 +256,7 @@ func (p *Processes) signal(node int, s syscall.Signal) error {
 func (p *Processes) Kill(nodes ...int) error {
 	var failed error
 	for _, node := range nodes {
-		if err := p.signal(node, syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := p.signal(node, syscall.SIGKILL); err != nil && p.Running(node) {
 			failed = errors.Join(failed, err)
 		}
 	}
@@ -325,7 +326,8 @@ func (p *Processes) PowerCut(nodes ...int) error {
 		p.cut[node] = true
 		p.mu.Unlock()
 	}
-	return p.Kill(nodes...)
+	// One that noticed may have stopped by itself.
+	return p.Kill(slices.DeleteFunc(slices.Clone(nodes), func(n int) bool { return !p.Running(n) })...)
 }
 
 // Fill implements Fleet.

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/treenode/treenode/client"
 	"github.com/treenode/treenode/scripts/faults/check"
@@ -62,6 +63,8 @@ func write(ctx context.Context, c *client.Client, o *check.Op) (wire.Result, err
 			r.Inventories[check.ProviderUUID(int(i.Provider))] = inventory(i.Total)
 		}
 		return c.Reshape(ctx, r)
+	case check.WriteStuff:
+		return c.Txn(ctx, stuff())
 	case check.WritePair:
 		var t wire.Txn
 		left, right := check.ProviderUUID(check.PairLeft), check.ProviderUUID(check.PairRight)
@@ -76,6 +79,25 @@ func write(ctx context.Context, c *client.Client, o *check.Op) (wire.Result, err
 		return c.Txn(ctx, t)
 	}
 	panic("not a write: " + o.Kind)
+}
+
+// Big writes are near the limit of one command.
+const (
+	stuffDevices = 100
+	stuffBytes   = 4000
+)
+
+// stuff puts a lot in and takes it out again.
+func stuff() wire.Txn {
+	var devices []wire.Device
+	for i := range stuffDevices {
+		devices = append(devices, wire.Device{Identifier: fmt.Sprintf("device-%d", i), Metadata: strings.Repeat("x", stuffBytes)})
+	}
+	provider := check.ProviderUUID(check.Stuff)
+	return wire.Txn{Ops: []wire.Op{
+		{SetResources: &wire.ChangeResources{Provider: provider, Resources: map[string][]wire.Device{check.Class: devices}}},
+		{SetResources: &wire.ChangeResources{Provider: provider, Resources: map[string][]wire.Device{}}},
+	}}
 }
 
 func parentOf(p int8) string {

@@ -23,6 +23,8 @@ const (
 	// avoidFor is how long a node that did not answer a call that was meant
 	// for it alone gets no more of them from the same client.
 	avoidFor = 5 * time.Second
+	// stuffInterval is between two big writes.
+	stuffInterval = 40 * time.Millisecond
 )
 
 // Config describes the load.
@@ -32,6 +34,8 @@ type Config struct {
 	// Rate is operations a second, of all clients together.
 	Rate int
 	Seed uint64
+	// Stuff adds a client that writes several megabytes a second.
+	Stuff bool
 	// Since is the index at which the history begins. All session reads ask
 	// for it, or for more.
 	Since    uint64
@@ -61,7 +65,7 @@ func Prepare(ctx context.Context, endpoints []string) (s check.State, since uint
 		switch {
 		case check.IsHost(p):
 			add(p, check.RackA, check.FixedTotal)
-		case p > check.PairRoot:
+		case check.IsHalf(p):
 			add(p, check.PairRoot, 1)
 		default:
 			add(p, check.NoParent, 0)
@@ -91,7 +95,15 @@ func Run(ctx context.Context, c Config) error {
 		clients[i] = w
 	}
 	for _, w := range clients {
-		wait.Go(func() { w.work(ctx) })
+		wait.Go(func() { w.work(ctx, w.once) })
+	}
+	if c.Stuff {
+		w, err := newWorker(c.Clients, c)
+		if err != nil {
+			return err
+		}
+		w.interval = stuffInterval
+		wait.Go(func() { w.work(ctx, w.stuff) })
 	}
 	wait.Wait()
 	return nil
@@ -132,7 +144,7 @@ func newWorker(i int, c Config) (*worker, error) {
 	return w, err
 }
 
-func (w *worker) work(ctx context.Context) {
+func (w *worker) work(ctx context.Context, once func()) {
 	defer w.client.Close()
 	next := time.Now()
 	for {
@@ -145,8 +157,15 @@ func (w *worker) work(ctx context.Context) {
 		}
 		// No catching up: a client that waited does not hurry.
 		next = time.Now().Add(w.interval/2 + time.Duration(w.r.Int64N(int64(w.interval))))
-		w.once()
+		once()
 	}
+}
+
+// stuff makes one big write.
+func (w *worker) stuff() {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	Record(ctx, w.client, w.config.Recorder, &check.Op{Client: w.number, Kind: check.WriteStuff})
 }
 
 // once makes one call. It has its own bound, not the run's: a call that is cut
