@@ -69,6 +69,13 @@
 // Construct a Network, Open the node, serve it, watch Failed, Close it. After
 // Failed the process should exit and may be started again.
 //
+// # Data directories at rest
+//
+// OpenDirectory looks into the directory of a node that does not run, and
+// CompareDirectories finds where two part (directory*.go). Neither changes a
+// byte. They show what a node that starts there would have: a state that was
+// wrong in the memory of a process alone leaves no trace but diverged.json.
+//
 // # Known limits
 //
 // A checkpoint compares the trees, not the memory of request ids. A state that

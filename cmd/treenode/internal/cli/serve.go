@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/cmd/treenode/internal/server"
 )
 
@@ -95,7 +97,11 @@ func runServer(ctx context.Context, c server.Config) error {
 	defer close(stop)
 	steerCollector(stop)
 	s, err := server.Start(c)
-	if err != nil {
+	var refused *cluster.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == cluster.CodeHalted:
+		return &codeError{exitInternal, err}
+	case err != nil:
 		return &codeError{exitUsage, err}
 	}
 	c.Logger.Info("serving", "node", c.NodeID, "api", s.URL(), "data", c.DataDir)
