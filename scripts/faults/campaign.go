@@ -48,7 +48,7 @@ func campaign(ctx context.Context, o options, a abilities, out, errs io.Writer) 
 	fmt.Fprintf(errs, "faults: seeds from %d on\n", o.seed)
 	for i := range o.runs {
 		p := plan{
-			Seed: o.seed + uint64(i), Nodes: o.nodes[i%len(o.nodes)], Faults: []string{chosen[i%len(chosen)]}, //nolint:gosec // small
+			Seed: o.seed + uint64(i), Nodes: o.nodes[i%len(o.nodes)], Faults: []string{chosen[i%len(chosen)]},
 			Duration: o.duration, Clients: o.clients, Rate: o.rate,
 			program: o.treenode, loopback: o.loopback, checkTimeout: o.checkTimeout,
 		}

@@ -68,6 +68,7 @@ func Check(h *History, timeout time.Duration) Verdict {
 	c.reads()
 	c.refusals()
 	switch result, text := linearizable(h, c.owners, timeout); result {
+	case porcupine.Ok:
 	case porcupine.Illegal:
 		c.find(RuleLinearizable, "%s", text)
 	case porcupine.Unknown:

@@ -9,7 +9,7 @@ import (
 
 // secondOpinionTimeout bounds porcupine's own search for an order where it has
 // been found that there is none.
-const secondOpinionTimeout = 2 * time.Second
+const secondOpinionTimeout = time.Second
 
 // owners says which acknowledged write made each revision.
 type owners struct {
@@ -146,7 +146,7 @@ func modelOf(h *History, w *owners, found *witness) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return moment{state: &h.Initial} },
 		Step: func(was, input, _ any) (bool, any) {
-			m, o := was.(moment), input.(*Op)
+			m, o := was.(moment), input.(*Op) //nolint:errcheck // this model makes no others
 			if !mayStep(m.state, o, w, found) {
 				return false, m
 			}
@@ -163,10 +163,10 @@ func modelOf(h *History, w *owners, found *witness) porcupine.Model {
 			return true, m
 		},
 		Equal: func(a, b any) bool {
-			x, y := a.(moment), b.(moment)
+			x, y := a.(moment), b.(moment) //nolint:errcheck // this model makes no others
 			return x.shown == y.shown && *x.state == *y.state
 		},
-		Hash: func(s any) uint64 { return s.(moment).state.Revision },
+		Hash: func(s any) uint64 { return s.(moment).state.Revision }, //nolint:errcheck // this model makes no others
 	}
 }
 

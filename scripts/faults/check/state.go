@@ -262,7 +262,7 @@ func (s *State) Explains(o *Op) bool {
 	}
 	for p := range s.Providers {
 		want := ProviderState{}
-		if s.Providers[p].Exists && s.rootOf(int8(p)) == o.Args.Provider { //nolint:gosec // there are eleven
+		if s.Providers[p].Exists && s.rootOf(int8(p)) == o.Args.Provider {
 			want = s.Providers[p]
 		}
 		if want != o.Providers[p] {

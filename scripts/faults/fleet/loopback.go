@@ -24,7 +24,7 @@ func openLoopback(nodes int, reason string) (*loopback, error) {
 			break
 		}
 		held = append(held, h)
-		l.ports = append(l.ports, h.Addr().(*net.TCPAddr).Port)
+		l.ports = append(l.ports, h.Addr().(*net.TCPAddr).Port) //nolint:errcheck // it listens on TCP
 	}
 	for _, h := range held {
 		failed = errors.Join(failed, h.Close())

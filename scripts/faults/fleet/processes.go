@@ -64,7 +64,6 @@ type disks interface {
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
-	paused bool
 }
 
 // Processes is a Fleet of processes on this machine.

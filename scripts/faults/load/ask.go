@@ -36,7 +36,7 @@ func ask(ctx context.Context, c *client.Client, o *check.Op) error {
 func write(ctx context.Context, c *client.Client, o *check.Op) (wire.Result, error) {
 	a := &o.Args
 	provider := check.ProviderUUID(int(a.Provider))
-	switch o.Kind {
+	switch o.Kind { //nolint:exhaustive // the reads are below
 	case check.Create:
 		create := &wire.CreateProvider{UUID: provider, Name: check.ProviderName(int(a.Provider)), Parent: parentOf(a.Parent)}
 		return c.Txn(ctx, wire.Txn{Ops: []wire.Op{
@@ -131,7 +131,7 @@ type Strange struct{ What string }
 func (e *Strange) Error() string { return "the answer shows " + e.What }
 
 func read(ctx context.Context, c *client.Client, o *check.Op) error {
-	switch o.Kind {
+	switch o.Kind { //nolint:exhaustive // the writes are above
 	case check.ReadProviders:
 		page, err := c.ProvidersPage(ctx, client.ProviderFilter{}, 0, "")
 		if err != nil {
