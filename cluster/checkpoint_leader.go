@@ -20,7 +20,8 @@ const (
 	// checkpointShare bounds what checkpoints cost: the next one begins no
 	// earlier than so many times what the last one took.
 	checkpointShare = 10
-	// collectTimeout bounds the wait for a majority of digests.
+	// collectTimeout bounds how much longer than for its own digest a leader
+	// waits for a majority of them.
 	collectTimeout = 2 * time.Minute
 	// tieTimeout is how long voters that are silent may still break a tie,
 	// once two digests were seen to differ.
@@ -154,7 +155,13 @@ func (n *Node) collect(ctx context.Context, marked uint64) (Digest, map[string]D
 	if err != nil {
 		return Digest{}, nil, 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, collectTimeout)
+	// A leader is a party to what comes of this, so it waits for its own. What
+	// that takes tells how long the others may.
+	begun := time.Now()
+	if _, err := n.ownDigest(ctx, marked); err != nil {
+		return Digest{}, nil, len(servers), err
+	}
+	ctx, cancel := context.WithTimeout(ctx, collectTimeout+time.Since(begun))
 	defer cancel()
 	ballots := make(chan ballot, len(servers))
 	voters := 0
@@ -166,10 +173,6 @@ func (n *Node) collect(ctx context.Context, marked uint64) (Digest, map[string]D
 				ballots <- ballot{string(s.ID), digest, err}
 			}()
 		}
-	}
-	// A leader is a party to what comes of this, so it waits for its own.
-	if _, err := n.ownDigest(ctx, marked); err != nil {
-		return Digest{}, nil, voters, err
 	}
 	votes := map[string]Digest{}
 	var tie <-chan time.Time

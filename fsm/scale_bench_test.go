@@ -152,6 +152,9 @@ func BenchmarkScale(b *testing.B) {
 		b.ReportMetric(float64(scaleSearch(b, j.m.View().Tree, providers).Microseconds()), "us/search")
 
 		began = time.Now()
+		j.m.View().Digest()
+		b.ReportMetric(time.Since(began).Seconds(), "s/digest")
+		began = time.Now()
 		if err := j.m.View().WriteSnapshot(io.Discard); err != nil {
 			b.Fatal(err)
 		}
