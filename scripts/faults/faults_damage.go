@@ -7,9 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/treenode/treenode/scripts/faults/fleet"
 )
+
+// identityFile is where a data directory says which server it is.
+const identityFile = "node.json"
 
 // refuseTimeout is how long a damaged node may take to either stop or be well.
 const refuseTimeout = 25 * time.Second
@@ -29,6 +35,14 @@ func damageFaults() []fault {
 		of("flip-snapshot", "bits flipped in a snapshot", isSnapshot, flip),
 		of("truncate-snapshot", "the end of a snapshot cut off", isSnapshot, truncate),
 		{name: "lose-directory", summary: "all that one node keeps deleted while it is down", inject: replaceNode},
+		{name: "forget-vote", summary: "a node loses all and is back at once; the leader is down, the rest has been behind", needs: fleet.Network,
+			inject: func(ctx context.Context, r *run, note noting) error {
+				return r.forgetful(ctx, note, "all", r.fleet.Wipe)
+			}},
+		{name: "forget-log", summary: "the same, where a node loses its log only", needs: fleet.Network,
+			inject: func(ctx context.Context, r *run, note noting) error {
+				return r.forgetful(ctx, note, "its log", r.loseLog)
+			}},
 	}
 	for i := range all {
 		if strings.HasSuffix(all[i].name, "-snapshot") {
@@ -62,31 +76,21 @@ func (r *run) damage(ctx context.Context, note noting, choose func(string) bool,
 		return err
 	}
 	r.struck()
-	var files []string
 	dir := r.fleet.DataDir(node)
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		below, err := filepath.Rel(dir, path)
-		if err == nil && choose(below) {
-			files = append(files, path)
-		}
-		return err
-	})
+	files, err := regularFiles(dir)
 	if err != nil {
 		return err
 	}
+	files = slices.DeleteFunc(files, func(below string) bool { return !choose(below) })
 	if len(files) == 0 {
 		b.What += ": there is no such file yet"
 		return r.start(node)
 	}
-	path := files[r.r.IntN(len(files))]
-	did, err := how(r, path)
+	below := files[r.r.IntN(len(files))]
+	did, err := how(r, filepath.Join(dir, below))
 	if err != nil {
 		return err
 	}
-	below, _ := filepath.Rel(dir, path)
 	b.What += fmt.Sprintf(": %s %s", did, below)
 	if err := r.start(node); err != nil {
 		return err
@@ -112,6 +116,20 @@ func (r *run) damage(ctx context.Context, note noting, choose func(string) bool,
 		b.What += ", it stopped: " + lastLine(r.fleet.LastWords(node))
 	}
 	return r.joinAnew(ctx, node, m.RaftID)
+}
+
+// regularFiles lists the files in a directory, as paths below it.
+func regularFiles(dir string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		below, err := filepath.Rel(dir, path)
+		files = append(files, below)
+		return err
+	})
+	return files, err
 }
 
 // lastLine is the last line that names a reason.
@@ -171,3 +189,69 @@ func truncate(r *run, path string) (string, error) {
 }
 
 func remove(_ *run, path string) (string, error) { return "deleted", os.Remove(path) }
+
+// loseLog deletes the log of a node that does not run.
+func (r *run) loseLog(node int) error {
+	dir := r.fleet.DataDir(node)
+	files, err := regularFiles(dir)
+	for _, below := range files {
+		if isLog(below) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, below)))
+		}
+	}
+	return err
+}
+
+// forgetful leaves the newest changes with the leader and just as many
+// followers as it needs. One of these loses what it keeps while the leader is
+// down. Were it counted as the server that it was, it would elect one of those
+// that have been behind, and the changes would be lost. It must not be: until
+// the leader is back there is no quorum.
+func (r *run) forgetful(ctx context.Context, note noting, what string, lose func(node int) error) error {
+	leader, err := r.leader(ctx)
+	if err != nil {
+		return err
+	}
+	behind := r.some(r.followers(leader), (len(r.members())-1)/2)
+	node := r.some(others(r.followers(leader), behind), 1)[0]
+	m, err := r.memberOf(ctx, node, "")
+	if err != nil {
+		return &notWell{err}
+	}
+	note(true, "%v behind, leader %s down, %s loses %s", r.names(behind), r.fleet.Name(leader), m.RaftID, what)
+	for _, x := range behind {
+		for _, y := range others(r.members(), behind) {
+			if err := errors.Join(r.fleet.Cut(x, y), r.fleet.Cut(y, x)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.hold(ctx, 300*time.Millisecond, time.Second); err != nil {
+		return err
+	}
+	if err := errors.Join(r.fleet.Kill(node, leader), r.fleet.Join(), lose(node)); err != nil {
+		return err
+	}
+	if err := r.start(node); err != nil {
+		return err
+	}
+	r.struck()
+	if err := r.hold(ctx, 2*time.Second, 4*time.Second); err != nil {
+		return err
+	}
+	if err := r.start(leader); err != nil {
+		return err
+	}
+	kept, err := os.ReadFile(filepath.Join(r.fleet.DataDir(node), identityFile))
+	switch {
+	case err != nil:
+		return err
+	case !r.fleet.Running(node):
+		r.bands[len(r.bands)-1].What += ", it stopped: " + lastLine(r.fleet.LastWords(node))
+		return r.joinAnew(ctx, node, m.RaftID)
+	case strings.Contains(string(kept), strings.TrimPrefix(m.RaftID, r.fleet.Name(node)+"@")):
+		r.bands[len(r.bands)-1].What += ", it went on"
+		return nil // as the server that it was
+	}
+	return r.votes(ctx, node, m.RaftID)
+}

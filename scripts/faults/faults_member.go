@@ -50,6 +50,12 @@ func (r *run) joinAnew(ctx context.Context, node int, old string) error {
 		return err
 	}
 	r.member[node] = true
+	return r.votes(ctx, node, old)
+}
+
+// votes waits until a node that was started without data is a voter, and
+// removes its old entry.
+func (r *run) votes(ctx context.Context, node int, old string) error {
 	err := until(ctx, settleTimeout, func() error {
 		if !r.fleet.Running(node) {
 			return fmt.Errorf("%s does not run: %s", r.fleet.Name(node), r.fleet.LastWords(node))

@@ -42,6 +42,9 @@ func (p *report) find(rule, text string) {
 	p.Findings = append(p.Findings, check.Finding{Rule: check.Rule(rule), Text: text})
 }
 
+// judgedLeast is the time in seconds from which on a rate says something.
+const judgedLeast = 0.5
+
 // lost returns the time from begin to end in which no quorum could be
 // expected: from the fault to the first write after it.
 func (p *report) lost(begin, end int64) (sum int64) {
@@ -68,7 +71,10 @@ func (p *report) measure() {
 				n++
 			}
 		}
-		return float64(n) / max(seconds, 1e-3)
+		if seconds < judgedLeast {
+			return rateLeast // too little time with a quorum to tell
+		}
+		return float64(n) / seconds
 	}
 	p.RateBefore, p.RateDuring, p.RateAfter = rate(0, p.Warm), rate(p.Warm, p.Healed), rate(p.Healed, p.Done)
 	var writes []int64
