@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -104,14 +105,42 @@ func (l *loops) powerCut(node int) error {
 	return errors.Join(err, f.Close())
 }
 
-// revive mounts the disk anew, which replays its journal.
+// reviveWait bounds the wait for everybody to let go of a disk.
+const reviveWait = 10 * time.Second
+
+// revive mounts the disk anew, which replays its journal. While anybody on the
+// machine still holds the old mount, the new one is the same dead file system:
+// then it is tried again.
 func (l *loops) revive(node int) error {
-	if l.mounted(node) {
-		if err := run("", "umount", l.mount(node)); err != nil {
+	deadline := time.Now().Add(reviveWait)
+	for {
+		if l.mounted(node) {
+			if err := run("", "umount", l.mount(node)); err != nil {
+				return err
+			}
+		}
+		if err := run("", "mount", "-o", "loop", l.image(node), l.mount(node)); err != nil {
 			return err
 		}
+		_, err := os.ReadDir(l.mount(node))
+		if err == nil {
+			err = l.writable(node)
+		}
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(reviveWait / 100)
 	}
-	return run("", "mount", "-o", "loop", l.image(node), l.mount(node))
+}
+
+// writable writes to the disk, durably.
+func (l *loops) writable(node int) error {
+	f, err := os.Create(filepath.Join(l.mount(node), "probe"))
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("probe")
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
 }
 
 func (l *loops) mounted(node int) bool {

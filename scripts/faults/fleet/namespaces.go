@@ -140,7 +140,9 @@ func (n *namespaces) rules(drops map[[2]int]bool, loss map[int]int) error {
 			fmt.Fprintf(&rules, "  ip saddr %s.0/24 ip saddr != %s.1 numgen random mod 100 < %d drop\n", n.net, n.net, percent)
 		}
 		rules.WriteString(" }\n}\n")
-		if err := run(rules.String(), "ip", "netns", "exec", n.space(to), "nft", "-f", "-"); err != nil {
+		// Not "ip netns exec": for a moment it holds on to every mount of the
+		// machine, and a disk that is to be mounted anew stays the old one.
+		if err := run(rules.String(), n.wrap(to, []string{"nft", "-f", "-"})...); err != nil {
 			return err
 		}
 	}
