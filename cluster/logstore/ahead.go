@@ -176,7 +176,7 @@ func (a *Ahead) follows(logs []*raft.Log) bool {
 		}
 	}
 	for i, l := range logs {
-		if l.Index != last+1+uint64(i) { //nolint:gosec // i is not negative
+		if l.Index != last+1+uint64(i) {
 			return false
 		}
 	}
