@@ -255,7 +255,7 @@ func (p *Processes) signal(node int, s syscall.Signal) error {
 func (p *Processes) Kill(nodes ...int) error {
 	var failed error
 	for _, node := range nodes {
-		if err := p.signal(node, syscall.SIGKILL); err != nil && p.Running(node) {
+		if err := p.signal(node, syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) && p.Running(node) {
 			failed = errors.Join(failed, err)
 		}
 	}
