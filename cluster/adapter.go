@@ -61,6 +61,8 @@ func (a adapter) Restore(r io.ReadCloser) error {
 	if err == nil {
 		a.n.checkpoints.forget()
 		a.n.progress.restart(a.n.machine.View().Index)
+	} else {
+		err = a.n.snapshots.unreadable(err)
 	}
 	return errors.Join(err, r.Close())
 }

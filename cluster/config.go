@@ -44,8 +44,15 @@ type Timing struct {
 	Heartbeat, Election, Lease time.Duration
 	// Commit is how often an idle leader tells followers the commit index.
 	Commit time.Duration
-	// Stall bounds one call to the log store.
+	// Stall bounds one call to the log store. A leader whose disk hangs leads
+	// for that long; the election comes after.
 	Stall time.Duration
+	// Scrub is how often all that is on disk is read, to find damage while the
+	// other copies are good.
+	Scrub time.Duration
+	// Restart is the first pause of Supervise before it opens a failed node
+	// again; each failure doubles it, up to 30 times as long.
+	Restart time.Duration
 	// Request bounds a request whose context has no deadline.
 	Request time.Duration
 	// Close bounds the hand-over and drain of Close.
@@ -57,7 +64,7 @@ type Timing struct {
 func DefaultTiming() Timing {
 	return Timing{
 		Heartbeat: 500 * time.Millisecond, Election: 500 * time.Millisecond, Lease: 500 * time.Millisecond,
-		Commit: 20 * time.Millisecond, Stall: 10 * time.Second, Request: 10 * time.Second, Close: 5 * time.Second,
+		Commit: 20 * time.Millisecond, Stall: 5 * time.Second, Scrub: time.Hour, Restart: time.Second, Request: 10 * time.Second, Close: 5 * time.Second,
 	}
 }
 
@@ -98,10 +105,20 @@ type Config struct {
 	// earlier. 0 takes a default; a negative interval means never.
 	CheckpointInterval time.Duration
 	CheckpointEntries  uint64
+	// DiskReserve is how many bytes of the file system stay free for what a
+	// member of a cluster must write: with less, this node hands leadership over
+	// and proposes nothing. 0 is a twentieth of the file system, 256 MiB at most.
+	DiskReserve uint64
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
 	// Level is for tests: what this node says that it reads; see fsm.Level.
 	Level int
+	// WrapLog and Space are for tests: what stands between the log and its disk,
+	// and how much of a file system is free.
+	WrapLog func(logstore.Inner) logstore.Inner
+	Space   func(dir string) (Space, error)
+
+	asideStep func(string) error // for tests; see setAside
 }
 
 var nodeIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -125,7 +142,7 @@ func (c *Config) check() error {
 	for _, t := range []struct{ value, def *time.Duration }{
 		{&c.Timing.Heartbeat, &def.Heartbeat}, {&c.Timing.Election, &def.Election}, {&c.Timing.Lease, &def.Lease},
 		{&c.Timing.Commit, &def.Commit}, {&c.Timing.Stall, &def.Stall}, {&c.Timing.Request, &def.Request},
-		{&c.Timing.Close, &def.Close},
+		{&c.Timing.Close, &def.Close}, {&c.Timing.Scrub, &def.Scrub}, {&c.Timing.Restart, &def.Restart},
 	} {
 		if *t.value <= 0 {
 			*t.value = *t.def
@@ -145,6 +162,9 @@ func (c *Config) check() error {
 	}
 	if c.TrailingLogs == 0 {
 		c.TrailingLogs = 2 * c.SnapshotThreshold
+	}
+	if c.Space == nil {
+		c.Space = spaceOf
 	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()

@@ -13,9 +13,12 @@
 //     before, and a partitioned leader passes it.
 //   - A node whose state is not the one that most voters have halts, with both
 //     digests; see "Checkpoints".
-//   - A machine that halts, a log store that fails and a removal from the
+//   - A machine that halts, a log store that fails, damage and a removal from the
 //     cluster end the node: it closes its peer port first, so that the others
-//     elect a leader, and then closes Failed.
+//     elect a leader, and then closes Failed. Supervise opens it again: on the
+//     same directory, or on an empty one that the others fill if it is damaged
+//     (quarantine.go).
+//   - A leader whose disk runs out of room hands over while it still can (room.go).
 //
 // # What differs from a plain hashicorp/raft node
 //
@@ -66,8 +69,8 @@
 //
 // # Duties of the owner
 //
-// Construct a Network, Open the node, serve it, watch Failed, Close it. After
-// Failed the process should exit and may be started again.
+// Supervise a node with what makes its Network, serve it, watch Failed, Close it.
+// Or Open one: then nobody opens it again after Failed.
 //
 // # Data directories at rest
 //

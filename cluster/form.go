@@ -25,7 +25,7 @@ const formInterval = 150 * time.Millisecond
 func (n *Node) form() {
 	tick := time.NewTicker(formInterval)
 	defer tick.Stop()
-	for !n.isMember() {
+	for !n.settled() {
 		state := n.formOnce()
 		if old := n.forming.Swap(&state); old == nil || *old != state {
 			n.log.Info("waiting for a cluster", "state", state)
@@ -36,6 +36,7 @@ func (n *Node) form() {
 		case <-tick.C:
 		}
 	}
+	n.settle()
 	formed := ""
 	n.forming.Store(&formed)
 }
@@ -46,11 +47,11 @@ func (n *Node) formOnce() string {
 	defer cancel()
 	peers, problem := n.lookAround(ctx)
 	for _, p := range peers {
-		if p.Member {
+		if p.Member && (!n.joining() || p.ClusterID == n.clusterID()) {
 			return n.joinAt(ctx, p)
 		}
 	}
-	if n.config.BootstrapExpect == 0 {
+	if n.config.BootstrapExpect == 0 || n.joining() {
 		return "no member of a cluster answers at the join addresses" + problem
 	}
 	group := []hello{n.hello()}
@@ -83,9 +84,16 @@ func (n *Node) formOnce() string {
 	return "formed a new cluster"
 }
 
-// lookAround greets every join address and returns the other nodes, each once.
+// lookAround greets every join address, and where members were known to be if
+// this node is to join them, and returns the other nodes, each once.
 func (n *Node) lookAround(ctx context.Context) (peers []hello, problem string) {
-	for _, addr := range n.config.Join {
+	addresses := n.config.Join
+	if n.joining() {
+		if known, err := readPeers(n.config.DataDir); err == nil {
+			addresses = append(known.addresses(n.raftID), addresses...)
+		}
+	}
+	for _, addr := range addresses {
 		h, err := n.greet(ctx, addr)
 		if err != nil {
 			problem = "; " + err.Error()
@@ -101,7 +109,13 @@ func (n *Node) lookAround(ctx context.Context) (peers []hello, problem string) {
 // joinAt asks a member to take this node in. The cluster's id is kept first:
 // the leader's stream, which may come before the answer, is refused without.
 func (n *Node) joinAt(ctx context.Context, p hello) string {
-	if err := n.enter(p.ClusterID, ""); err != nil {
+	pledgedTo := "" // a pledge to this very cluster stands: it may not have begun
+	n.identityMu.Lock()
+	if n.identity.ClusterID == p.ClusterID {
+		pledgedTo = n.identity.PledgedTo
+	}
+	n.identityMu.Unlock()
+	if err := n.enter(p.ClusterID, pledgedTo); err != nil {
 		return err.Error()
 	}
 	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr(), n.config.NonVoter}); err != nil {
@@ -122,13 +136,45 @@ func (n *Node) enter(clusterID, pledgedTo string) error {
 		return fail(CodeClusterMismatch, nil, "this node belongs to cluster %s", n.identity.ClusterID)
 	}
 	next := n.identity
-	next.ClusterID, next.PledgedTo = clusterID, pledgedTo
+	next.ClusterID, next.PledgedTo, next.Joining = clusterID, pledgedTo, pledgedTo == ""
 	if err := next.save(n.config.DataDir); err != nil {
 		return err
 	}
 	n.identity = next
 	n.config.Network.SetClusterID(clusterID)
 	return nil
+}
+
+// joining reports whether this node waits to be taken into a cluster that
+// exists.
+func (n *Node) joining() bool {
+	n.identityMu.Lock()
+	defer n.identityMu.Unlock()
+	return n.identity.Joining
+}
+
+// settled reports whether this node has a configuration, with itself in it if it
+// had to ask for that.
+func (n *Node) settled() bool {
+	servers, err := n.servers()
+	return err == nil && len(servers) > 0 && (!n.joining() || slices.ContainsFunc(servers, n.isSelf))
+}
+
+func (n *Node) isSelf(s raft.Server) bool { return string(s.ID) == n.raftID }
+
+// settle notes that this node was taken in. If it can't, the next start does.
+func (n *Node) settle() {
+	n.identityMu.Lock()
+	defer n.identityMu.Unlock()
+	if !n.identity.Joining {
+		return
+	}
+	next := n.identity
+	next.Joining = false
+	if err := next.save(n.config.DataDir); err != nil {
+		n.log.Warn("that this node was taken in can't be noted yet", "error", err)
+	}
+	n.identity = next
 }
 
 // takePledge answers VerbPledge: once given, a pledge stands for that sender

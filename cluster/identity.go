@@ -27,6 +27,15 @@ type identity struct {
 	ClusterID string `json:"cluster_id,omitempty"`
 	// PledgedTo is the peer address of the node that was to bootstrap it.
 	PledgedTo string `json:"pledged_to,omitempty"`
+	// Joining is whether it is to be taken into that cluster and was never in its
+	// configuration: it forms none, and goes on asking, also once a leader that
+	// takes it for another server has sent it the log.
+	Joining bool `json:"joining,omitempty"`
+	// Logged is whether the directory has had a log. Without one it has lost
+	// its votes, and must not vote under the same name again.
+	Logged bool `json:"logged,omitempty"`
+	// Sum is the checksum of the above. Files of the first version have none.
+	Sum string `json:"sum,omitempty"`
 }
 
 // raftID is the server id in Raft's configuration. A server's vote and log are
@@ -56,19 +65,33 @@ func openDataDir(dir, nodeID string) (identity, error) {
 	case err != nil:
 		return identity{}, fail(CodeInvalid, err, "data directory %s can't be read", dir)
 	}
-	var id identity
-	if err := json.Unmarshal(b, &id); err != nil || id.Instance == "" {
-		return identity{}, fail(CodeInvalid, err, "%s is damaged", path)
+	id, err := decodeIdentity(b, dir, nodeID)
+	if err != nil {
+		return identity{}, err
 	}
+	// Writing it again shows a read-only or full disk now, with its name,
+	// rather than at the first vote.
+	return id, id.save(dir)
+}
+
+// decodeIdentity reads node.json and checks that it is the node's.
+func decodeIdentity(b []byte, dir, nodeID string) (identity, error) {
+	path := filepath.Join(dir, identityFile)
+	var id identity
+	err := json.Unmarshal(b, &id)
+	sum := id.Sum
+	id.Sum = ""
 	switch {
+	case err != nil || id.Instance == "":
+		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it is not the description of a data directory", Err: err}, "data directory %s", dir)
+	case sum != "" && sum != sumOf(id):
+		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it does not have its checksum"}, "data directory %s", dir)
 	case id.Format != identityFormat:
 		return identity{}, fail(CodeInvalid, nil, "%s has format %d, this program reads %d", path, id.Format, identityFormat)
 	case id.NodeID != nodeID:
 		return identity{}, fail(CodeInvalid, nil, "data directory %s belongs to node %q, this is node %q", dir, id.NodeID, nodeID)
 	}
-	// Writing it again shows a read-only or full disk now, with its name,
-	// rather than at the first vote.
-	return id, id.save(dir)
+	return id, nil
 }
 
 func newIdentity(dir, nodeID string) (identity, error) {
@@ -78,25 +101,31 @@ func newIdentity(dir, nodeID string) (identity, error) {
 	}
 	for _, e := range entries {
 		if e.Name() == boltFile || e.Name() == walDir || e.Name() == snapshotDir {
-			return identity{}, fail(CodeInvalid, nil, "data directory %s has %s but no %s: it is damaged or not a data directory",
-				dir, e.Name(), identityFile)
+			return identity{}, fail(CodeInvalid, &DamageError{Path: filepath.Join(dir, identityFile), Reason: "it is missing beside " + e.Name()},
+				"data directory %s is damaged, or not a data directory", dir)
 		}
 	}
+	instance, err := newInstance()
+	if err != nil {
+		return identity{}, err
+	}
+	id := identity{Format: identityFormat, NodeID: nodeID, Instance: instance}
+	return id, id.save(dir)
+}
+
+func newInstance() (string, error) {
 	random, err := uuid.NewRandom()
 	if err != nil {
-		return identity{}, fail(CodeInternal, err, "no randomness")
+		return "", fail(CodeInternal, err, "no randomness")
 	}
-	id := identity{Format: identityFormat, NodeID: nodeID, Instance: random.String()[:8]}
-	return id, id.save(dir)
+	return random.String()[:8], nil
 }
 
 // save replaces node.json in one step, durably.
 func (id identity) save(dir string) error {
-	b, err := json.MarshalIndent(id, "", "  ")
+	id.Sum = ""
+	err := saveSummed(filepath.Join(dir, identityFile), id, func(sum string) any { id.Sum = sum; return id })
 	if err != nil {
-		return fail(CodeInternal, err, "%s can't be encoded", identityFile)
-	}
-	if err := replaceFile(filepath.Join(dir, identityFile), append(b, '\n')); err != nil {
 		return fail(CodeInvalid, err, "data directory %s can't be written", dir)
 	}
 	return nil
@@ -120,7 +149,12 @@ func replaceFile(path string, content []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes names in a directory durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}

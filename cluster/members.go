@@ -110,7 +110,14 @@ func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) e
 		case string(s.ID) == raftID:
 			// It moved to another address, as it has just proved.
 		case nodeIDOf(string(s.ID)) == nodeIDOf(raftID) && string(s.Address) == peer:
-			n.log.Warn("replacing a server that lost its data directory", "old", s.ID, "new", raftID)
+			l := n.leads.Load()
+			if l == nil {
+				return fail(CodeNoLeader, nil, "this node does not lead, or not yet surely")
+			}
+			if err := n.majorityWithout(ctx, l, servers, string(s.ID)); err != nil {
+				return err
+			}
+			n.log.Warn("replacing a server whose data directory is gone", "old", s.ID, "new", raftID)
 			if err := n.raft.RemoveServer(s.ID, 0, configTimeout).Error(); err != nil {
 				return raftError(err)
 			}
@@ -221,6 +228,10 @@ func (n *Node) administer(ctx context.Context, a admin) error {
 		return n.RemoveMember(ctx, a.ID)
 	case "transfer":
 		return n.TransferLeadership(ctx, a.ID)
+	case "spare":
+		return n.spare(ctx, a.ID)
+	case "room":
+		return n.hasRoom(a.ID)
 	case "removed":
 		if a.ID != n.raftID {
 			return fail(CodeInvalid, nil, "this is server %s", n.raftID)

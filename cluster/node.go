@@ -65,6 +65,10 @@ type Node struct {
 
 	changing sync.Mutex // one membership change at a time
 
+	snapshots      *snapshots
+	room           room
+	membersChanged chan struct{}
+
 	opened   chan struct{} // closed once every field above is set
 	member   atomic.Bool   // seen in an applied configuration
 	closing  atomic.Bool
@@ -74,7 +78,8 @@ type Node struct {
 	cause    error // of stopped; set before it closes
 
 	closeOnce sync.Once
-	closeErr  error
+	gone      chan struct{} // closed once nothing of it is left
+	goneErr   error         // set before gone closes
 }
 
 // leaderAPI is where the API of a server is reached.
@@ -98,6 +103,13 @@ func Open(config Config) (*Node, error) {
 }
 
 func open(config Config) (_ *Node, err error) {
+	marked, err := readMark(config.DataDir)
+	if err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s can't be read", config.DataDir)
+	}
+	if marked != nil {
+		return nil, fail(CodeInvalid, marked.damage(), "data directory %s is not used while it has %s", config.DataDir, markFile)
+	}
 	id, err := openDataDir(config.DataDir, config.NodeID)
 	if err != nil {
 		return nil, err
@@ -109,7 +121,8 @@ func open(config Config) (_ *Node, err error) {
 		config: config, raftID: id.raftID(), identity: id,
 		log:     config.Logger.With("node", config.NodeID),
 		machine: fsm.New(config.StepHook),
-		opened:  make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
+		opened:  make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}), gone: make(chan struct{}),
+		membersChanged: make(chan struct{}, 1),
 	}
 	n.readRounds.ask = n.askReadIndex
 	n.terms.ask = n.askTerm
@@ -117,21 +130,28 @@ func open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkLogIsThere(path, engine, id); err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
+	}
 	n.store, err = logstore.Open(path, logstore.Options{
 		Engine:       engine,
 		StallTimeout: config.Timing.Stall,
 		OnFailure:    n.stop,
 		Observe:      config.ObserveLog,
+		Wrap:         config.WrapLog,
 	})
 	if err != nil {
-		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
+		return nil, n.openFailure(err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.store.Close())
 		}
 	}()
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(config.DataDir, snapshotsRetained, n.log.Named("snapshot"))
+	n.snapshots, err = openSnapshots(config.DataDir, n.log.Named("snapshot"), n.stop)
+	if err == nil {
+		err = n.snapshots.cover(n.store)
+	}
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
 	}
@@ -145,7 +165,7 @@ func open(config Config) (_ *Node, err error) {
 			n.ahead.Close()
 		}
 	}()
-	known, err := raft.HasExistingState(n.store, n.store, snapshots)
+	known, err := raft.HasExistingState(n.store, n.store, n.snapshots)
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
 	}
@@ -154,24 +174,40 @@ func open(config Config) (_ *Node, err error) {
 	} else if known {
 		return nil, fail(CodeInvalid, nil, "%s has a log but its %s names no cluster", config.DataDir, identityFile)
 	}
-	notices := make(chan bool, 16)
-	n.raft, err = raft.NewRaft(config.raft(n.raftID, notices), adapter{n}, n.ahead, n.store, snapshots,
-		newTransport(config.Network, config.Timing.Stall, n.log, n.ahead.Written, n.stopped))
-	if err != nil {
-		return nil, fail(CodeInternal, err, "raft does not start on %s", config.DataDir)
+	if !n.identity.Logged {
+		n.identity.Logged = true
+		if err := n.identity.save(config.DataDir); err != nil {
+			return nil, err
+		}
 	}
-	n.entries = gather(batchesInFlight, n.stopped, n.proposeEntry)
+	notices := make(chan bool, 16)
+	// The store and the snapshots tell the node of damage by themselves.
+	logs := &raftStore{LogStore: n.ahead, stable: n.store, failed: n.stop, votes: n.mayVote}
+	n.raft, err = startRaft(config.raft(n.raftID, notices), adapter{n}, logs, n.snapshots,
+		newTransport(config.Network, config.Timing.Stall, n.log, n.ahead.Written, n.stopped))
+	if err == nil && n.failure() != nil { // Raft took an older snapshot instead
+		err = n.raft.Shutdown().Error()
+		err = errors.Join(errNoRaft, err)
+	}
+	if err != nil {
+		return nil, n.openFailure(err)
+	}
+	n.entries = gather(batchesInFlight, n.stopped, n.proposeWithRoom)
 	n.forwards = gather(forwardsInFlight, n.stopped, n.forward)
 	n.observeLeader()
 	go n.watchLeadership(notices)
 	close(n.opened)
 	config.Network.Serve(n)
 	go n.scrub()
+	go n.keepPeers()
+	go n.watchRoom()
+	go n.tidy()
 	go n.snapshotBySize()
 	switch {
-	case n.isMember():
+	case n.settled():
+		n.settle()
 		go n.announce()
-	case len(config.Join) == 0:
+	case len(config.Join) == 0 && !id.Joining:
 		if err := n.bootstrapAlone(); err != nil {
 			return nil, errors.Join(fail(CodeInternal, err, "the cluster does not begin"), n.raft.Shutdown().Error())
 		}
@@ -181,8 +217,21 @@ func open(config Config) (_ *Node, err error) {
 	return n, nil
 }
 
-// scrub reads the whole log once in a while, so that damage is found while the
-// other copies are good. The store reports what it finds itself.
+// openFailure is why the node does not open: what it was stopped for meanwhile,
+// if it was.
+func (n *Node) openFailure(err error) error {
+	if cause := n.failure(); cause != nil {
+		err = cause
+	}
+	code := CodeInvalid
+	if damageIn(err) == nil && errors.Is(err, errNoRaft) {
+		code = CodeInternal
+	}
+	return fail(code, err, "data directory %s", n.config.DataDir)
+}
+
+// scrub reads the whole log and the snapshots once in a while, so that damage
+// is found while the other copies are good.
 func (n *Node) scrub() {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -190,13 +239,17 @@ func (n *Node) scrub() {
 		cancel()
 	}()
 	for ctx.Err() == nil {
-		if err := n.store.Scrub(ctx, func(uint64) error { return nil }); err != nil && ctx.Err() == nil {
+		err := n.store.Scrub(ctx, func(uint64) error { return nil })
+		if err == nil {
+			err = n.snapshots.scrub(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			n.stop(err)
 			return
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Hour):
+		case <-time.After(n.config.Timing.Scrub):
 		}
 	}
 }
@@ -243,6 +296,10 @@ func (n *Node) findLeaderAPI() {
 
 // configurationApplied notices when this server is no longer a member.
 func (n *Node) configurationApplied(c raft.Configuration) {
+	select {
+	case n.membersChanged <- struct{}{}:
+	default: // it will look anyway
+	}
 	for _, s := range c.Servers {
 		if string(s.ID) == n.raftID {
 			n.member.Store(true)
@@ -272,6 +329,11 @@ func (n *Node) stop(cause error) {
 		n.cause = cause
 		if err := n.config.Network.Close(); err != nil {
 			n.log.Warn("closing the peer port", "error", err)
+		}
+		if d := damageIn(cause); d != nil {
+			if err := leaveMark(n.config.DataDir, d); err != nil {
+				n.log.Warn("the damage could not be noted for the next start", "error", err)
+			}
 		}
 		if !errors.Is(cause, errClosed) {
 			n.log.Error("the node has stopped", "cause", cause)
@@ -314,9 +376,18 @@ func (n *Node) usable() error {
 
 func (n *Node) stoppedError() *Error {
 	if cause := n.failure(); cause != nil {
-		return fail(CodeHalted, cause, "the node has stopped")
+		return fail(codeOfFailure(cause), cause, "the node has stopped")
 	}
 	return fail(CodeStopping, nil, "the node is stopping")
+}
+
+// codeOfFailure tells a node that must not go on from one that comes back.
+func codeOfFailure(cause error) Code {
+	var halt *fsm.Halt
+	if errors.As(cause, &halt) || damageIn(cause) != nil {
+		return CodeHalted
+	}
+	return CodeNotReady
 }
 
 func (n *Node) clusterID() string {
@@ -335,6 +406,9 @@ func (n *Node) Status() Status {
 	s.LeaderID = nodeIDOf(string(id))
 	if known := n.leaderAPI.Load(); known != nil && known.raftID == string(id) {
 		s.LeaderAPI = known.url
+	}
+	if lack := n.room.lack.Load(); lack != nil {
+		s.Trouble = lack.Error()
 	}
 	return s
 }
@@ -358,7 +432,7 @@ func (n *Node) Ready(ctx context.Context) error {
 	if err := n.usable(); err != nil {
 		return err
 	}
-	if state := n.forming.Load(); state != nil && *state != "" && !n.isMember() {
+	if state := n.forming.Load(); state != nil && *state != "" && !n.settled() {
 		return fail(CodeNotReady, nil, "%s", *state)
 	}
 	if n.closing.Load() {
@@ -401,21 +475,23 @@ func (n *Node) HandOver(ctx context.Context) error {
 }
 
 // Close stops the node: commands under way are answered, those that were not
-// proposed as not applied. It takes Timing.Close at most, and a little for the
-// disk.
+// proposed as not applied. It takes Timing.Close at most; what hangs longer goes
+// on in the background.
 func (n *Node) Close() error {
 	n.closing.Store(true)
 	n.stop(errClosed)
 	n.closeOnce.Do(func() {
-		shut := make(chan error, 1)
-		go func() { shut <- n.raft.Shutdown().Error() }()
-		select {
-		case err := <-shut:
+		go func() {
+			err := n.raft.Shutdown().Error()
 			n.ahead.Close()
-			n.closeErr = errors.Join(err, n.store.Close())
-		case <-time.After(n.config.Timing.Close):
-			n.closeErr = fmt.Errorf("raft did not stop within %v", n.config.Timing.Close)
-		}
+			n.goneErr = errors.Join(err, n.store.Close())
+			close(n.gone)
+		}()
 	})
-	return n.closeErr
+	select {
+	case <-n.gone:
+		return n.goneErr
+	case <-time.After(n.config.Timing.Close):
+		return fmt.Errorf("the node did not stop within %v", n.config.Timing.Close)
+	}
 }

@@ -20,12 +20,16 @@ type Status struct {
 	NodeID    string
 	RaftID    string
 	ClusterID string
-	State     string // "leader", "follower", "candidate", "shutdown"
+	State     string // "leader", "follower", "candidate", "shutdown", "down"
 	LeaderID  string // the leader's node id; empty while unknown
 	LeaderAPI string // URL of the leader's API; empty while unknown
 	Term      uint64
 	Commit    uint64
 	Applied   uint64
+	// Trouble is what is wrong, or was not long ago, and what is done about it;
+	// empty if nothing is. Failures counts those in a row.
+	Trouble  string
+	Failures int
 }
 
 // Member is one server of the configuration.

@@ -35,7 +35,9 @@
 //   - The log has no gaps. StoreLogs takes the index after the last one only,
 //     DeleteRange removes at an end only. IsMonotonic tells Raft so.
 //   - A call in flight for longer than Options.StallTimeout is reported while
-//     it still hangs.
+//     it still hangs; an Open may take twelve times as long.
+//   - After a failed flush, DropCache before the next Open has the log read from
+//     the disk and not from pages that only look written.
 //
 // # Telling the owner
 //

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,11 @@ const (
 // changesDisk reports whether the operation writes.
 func (o Op) changesDisk() bool { return o == OpStoreLogs || o == OpDeleteRange || o == OpSet }
 
+// openPatience is how many times longer than a call an Open may take: it reads
+// the structure of the whole log, and nothing waits for it that another node
+// could do.
+const openPatience = 12
+
 // watchdog reports calls that stay in flight for too long, and tells the
 // owner of failures. The zero value is not ready for use.
 type watchdog struct {
@@ -38,6 +44,8 @@ type watchdog struct {
 	// owner has been told of the first: its error must not reach Raft, which
 	// may panic on it, before the owner had its say.
 	stallOnce, writeOnce, corruptOnce sync.Once
+
+	damaged atomic.Bool // a CorruptError was met
 }
 
 // flight is one call in flight.
@@ -48,8 +56,11 @@ type flight struct {
 }
 
 func (w *watchdog) begin(op Op) flight {
-	start := time.Now()
-	return flight{op: op, start: start, timer: time.AfterFunc(w.timeout, func() {
+	start, timeout := time.Now(), w.timeout
+	if op == OpOpen {
+		timeout *= openPatience
+	}
+	return flight{op: op, start: start, timer: time.AfterFunc(timeout, func() {
 		err := &StallError{Path: w.path, Op: op, After: time.Since(start)}
 		if w.stalled != nil {
 			w.stalled(err)
@@ -75,6 +86,7 @@ func (w *watchdog) tell(once *sync.Once, err error) {
 
 // corrupt tells the owner of err and returns it.
 func (w *watchdog) corrupt(err *CorruptError) error {
+	w.damaged.Store(true)
 	w.tell(&w.corruptOnce, err)
 	return err
 }

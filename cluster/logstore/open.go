@@ -36,6 +36,9 @@ func Open(path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, openFailure(path, err)
 	}
+	if opts.Wrap != nil {
+		inner = opts.Wrap(inner)
+	}
 	s, err := New(path, inner, opts)
 	if err != nil {
 		return nil, errors.Join(err, inner.Close())

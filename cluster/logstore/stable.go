@@ -57,17 +57,26 @@ func (s *Store) get(op Op, key []byte) ([]byte, error) {
 	case err == nil:
 		value, reason := openValue(key, sealed)
 		if reason != "" {
-			return nil, s.watch.corrupt(&CorruptError{Path: s.path, Key: string(key), Reason: reason})
+			return nil, s.corruptKey(key, reason, nil)
 		}
 		return value, nil
 	case missing:
-		return nil, s.watch.corrupt(&CorruptError{Path: s.path, Key: string(key), Reason: "it was set once and is missing"})
+		return nil, s.corruptKey(key, "it was set once and is missing", nil)
 	case errors.Is(err, raftboltdb.ErrKeyNotFound):
 		return nil, raftboltdb.ErrKeyNotFound
 	case s.closed.Load():
 		return nil, ErrClosed
 	}
-	return nil, s.watch.corrupt(&CorruptError{Path: s.path, Key: string(key), Reason: "the record can't be read", Err: err})
+	return nil, s.corruptKey(key, "the record can't be read", err)
+}
+
+// corruptKey makes damage to a stable value known.
+func (s *Store) corruptKey(key []byte, reason string, err error) error {
+	path := s.path
+	if inner, ok := s.inner.(interface{ stableFile() string }); ok {
+		path = inner.stableFile()
+	}
+	return s.watch.corrupt(&CorruptError{Path: path, Key: string(key), Reason: reason, Err: err})
 }
 
 func (s *Store) getInner(key []byte) (sealed []byte, err error) {

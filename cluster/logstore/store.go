@@ -12,7 +12,7 @@ import (
 
 // DefaultStallTimeout is how long a call may be in flight before it is
 // reported.
-const DefaultStallTimeout = 10 * time.Second
+const DefaultStallTimeout = 5 * time.Second
 
 // DefaultScrubPerSecond is how many entries Scrub verifies in a second.
 const DefaultScrubPerSecond = 1000
@@ -41,6 +41,9 @@ type Options struct {
 	// Observe is told how long each call took. It runs on the caller's
 	// goroutine and must be quick. May be nil.
 	Observe func(op Op, d time.Duration)
+	// Wrap is for tests: what Open puts between the store and the disk. May be
+	// nil.
+	Wrap func(Inner) Inner
 	// ScrubPerSecond bounds the speed of Scrub, in entries. 0 means
 	// DefaultScrubPerSecond.
 	ScrubPerSecond int
@@ -199,9 +202,15 @@ func (s *Store) getLog(op Op, index uint64, l *raft.Log) error {
 	case err == s.Err(): //nolint:errorlint // the very value that readAgain returned
 		return err
 	case errors.As(err, &corrupt):
-		return s.watch.corrupt(corrupt)
+	default:
+		corrupt = &CorruptError{Path: s.path, Index: index, Reason: "the record can't be read", Err: err}
 	}
-	return s.watch.corrupt(&CorruptError{Path: s.path, Index: index, Reason: "the record can't be read", Err: err})
+	if inner, ok := s.inner.(interface{ fileOf(index uint64) string }); ok && corrupt.Path == s.path {
+		if file := inner.fileOf(index); file != "" {
+			corrupt.Path = file
+		}
+	}
+	return s.watch.corrupt(corrupt)
 }
 
 // read reads and verifies an entry.
@@ -370,6 +379,9 @@ func (s *Store) Close() error {
 	defer s.writing.Unlock()
 	if s.closed.Swap(true) {
 		return nil
+	}
+	if inner, ok := s.inner.(interface{ closeAsIs() error }); ok && (s.Err() != nil || s.watch.damaged.Load()) {
+		return guard(inner.closeAsIs)
 	}
 	return guard(s.inner.Close)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -67,7 +68,7 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 	switch {
 	case existed:
 		if err := inspect(stable, walBuckets); err != nil {
-			return nil, err
+			return nil, openFailure(stable, err)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
@@ -118,7 +119,7 @@ func (w *walInner) check() error {
 			reason = fmt.Sprintf("it has %d bytes", len(value))
 		}
 		if reason != "" {
-			return &CorruptError{Path: w.path, Key: string(floorKey), Reason: reason}
+			return &CorruptError{Path: w.stableFile(), Key: string(floorKey), Reason: reason}
 		}
 		w.floor = binary.BigEndian.Uint64(value)
 	}
@@ -218,7 +219,42 @@ func (w *walInner) DeleteRange(lo, hi uint64) error {
 	return w.raiseFloor()
 }
 
+// inspectOpen implements structured. The file of stable values is small.
+func (w *walInner) inspectOpen() error {
+	path := w.stableFile()
+	f, err := os.Open(path)
+	if err != nil {
+		return &CorruptError{Path: path, Reason: "it can't be opened again", Err: err}
+	}
+	defer f.Close() //nolint:errcheck // opened for reading only
+	return inspectFile(f, path, walBuckets)
+}
+
+// stableFile names the file of stable values.
+func (w *walInner) stableFile() string { return filepath.Join(w.path, metadb.FileName) }
+
+// fileOf names the segment that has an entry: the last that begins at it or
+// before.
+func (w *walInner) fileOf(index uint64) string {
+	found, err := segments(w.path)
+	if err != nil {
+		return ""
+	}
+	slices.Sort(found)
+	path := ""
+	for _, f := range found {
+		var base uint64
+		if _, err := fmt.Sscanf(filepath.Base(f), "%d-", &base); err == nil && base <= index {
+			path = f
+		}
+	}
+	return path
+}
+
 // Close implements Inner.
 func (w *walInner) Close() error {
 	return errors.Join(w.raiseFloor(), w.WAL.Close())
 }
+
+// closeAsIs is Close for a store that has failed: it writes nothing.
+func (w *walInner) closeAsIs() error { return w.WAL.Close() }

@@ -43,7 +43,7 @@ func (c *call) cluster() (answer, error) {
 func showStatus(s cluster.Status) wire.Cluster {
 	return wire.Cluster{
 		ClusterID: s.ClusterID, NodeID: s.NodeID, State: s.State, LeaderID: s.LeaderID, LeaderAPI: s.LeaderAPI,
-		Term: s.Term, Commit: s.Commit, Applied: s.Applied,
+		Term: s.Term, Commit: s.Commit, Applied: s.Applied, Trouble: s.Trouble, Failures: s.Failures,
 	}
 }
 

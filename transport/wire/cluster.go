@@ -18,12 +18,14 @@ type Member struct {
 type Cluster struct {
 	ClusterID string   `json:"cluster_id"`
 	NodeID    string   `json:"node_id"`             // the node that answers
-	State     string   `json:"state"`               // "leader", "follower", "candidate", "shutdown"
+	State     string   `json:"state"`               // "leader", "follower", "candidate", "shutdown", "down"
 	LeaderID  string   `json:"leader_id,omitempty"` // its node id
 	LeaderAPI string   `json:"leader_api,omitempty"`
 	Term      uint64   `json:"term"`
 	Commit    uint64   `json:"commit"`
 	Applied   uint64   `json:"applied"`
+	Trouble   string   `json:"trouble,omitempty"`  // what is wrong, or was not long ago, and what is done about it
+	Failures  int      `json:"failures,omitempty"` // in a row
 	Members   []Member `json:"members,omitempty"`
 }
 

@@ -30,10 +30,14 @@ func clusterStatus() *cobra.Command {
 				return err
 			}
 			return s.show(c, func(out io.Writer) error {
-				return printPairs(out, [][]string{
+				pairs := [][]string{
 					{"cluster", c.ClusterID}, {"node", c.NodeID}, {"state", c.State}, {"leader", dash(c.LeaderID)}, {"leader's api", dash(c.LeaderAPI)},
 					{"term", number(c.Term)}, {"commit", number(c.Commit)}, {"applied", number(c.Applied)},
-				})
+				}
+				if c.Trouble != "" {
+					pairs = append(pairs, []string{"trouble", c.Trouble}, []string{"failures in a row", number(uint64(max(0, c.Failures)))})
+				}
+				return printPairs(out, pairs)
 			})
 		}),
 	}

@@ -20,16 +20,23 @@ import (
 // shutdownTimeout bounds a stop by signal.
 const shutdownTimeout = 15 * time.Second
 
+// reserveMiBMax bounds --disk-reserve: a pebibyte.
+const reserveMiBMax = 1 << 30
+
 func newServe() *cobra.Command {
 	var c server.Config
 	var p placementFlags
 	var configFile, logLevel, logFormat string
+	var reserveMiB uint64
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run one node",
 		Long: "Run one node of a cluster. The same command line serves for the first and for every later start.\n\n" +
 			"With --data-dir alone the node is a whole cluster. With --bootstrap-expect 3 and --join, three new nodes\n" +
 			"find each other and form one; with --join alone the node joins a cluster that exists.\n\n" +
+			"A node that fails is started again within the process, after growing pauses; /readyz and \"cluster status\" name\n" +
+			"the cause. A data directory that is damaged is set aside (damaged-TIME-N in it) and rebuilt from the other nodes\n" +
+			"once a leader confirms that a majority goes on without it. With less than --disk-reserve free a leader hands over.\n\n" +
 			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.\n\n" +
 			"Go's collector is steered so that garbage takes half of what is alive, and 160 MiB at least.\n" +
 			"With GOGC or GOMEMLIMIT in the environment it is left to them.",
@@ -50,6 +57,10 @@ func newServe() *cobra.Command {
 			if c.DataDir == "" {
 				return usage("data-dir: a data directory is needed")
 			}
+			if reserveMiB > reserveMiBMax {
+				return usage("disk-reserve: %d MiB is over %d", reserveMiB, uint64(reserveMiBMax))
+			}
+			c.DiskReserve = reserveMiB << 20
 			if c.NodeID == "" {
 				if c.NodeID, err = defaultNodeID(); err != nil {
 					return err
@@ -80,6 +91,7 @@ func newServe() *cobra.Command {
 	f.StringSliceVar(&c.Join, "join", nil, "host:port of other nodes' peer ports, comma-separated; this node's own may be among them")
 	f.BoolVar(&c.NonVoter, "nonvoter", false, "keep a copy and serve reads, but never vote")
 	f.StringVar(&c.RaftLog, "raft-log", "", "what keeps the log on disk: wal or bolt (default: what the data directory has; wal in a new one)")
+	f.Uint64Var(&reserveMiB, "disk-reserve", 0, "MiB of disk that stay free: with less, the node leads no more (default: a twentieth of the file system, 256 at most)")
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
 	f.DurationVar(&c.CheckpointInterval, "checkpoint-interval", time.Minute, "how often the nodes' states are compared while they change; 0 for never")

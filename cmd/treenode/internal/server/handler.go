@@ -39,7 +39,7 @@ func (h *handlers) ofBadLength(r *http.Request) http.Handler {
 	return h.placement
 }
 
-func newHandlers(node *cluster.Node, c Config) (*handlers, error) {
+func newHandlers(node *cluster.Supervised, c Config) (*handlers, error) {
 	registry := prometheus.NewRegistry()
 	metrics, err := health.NewMetrics(registry, node)
 	if err != nil {

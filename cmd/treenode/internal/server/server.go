@@ -45,6 +45,8 @@ type Config struct {
 	RequestTimeout  time.Duration
 	// RaftLog is what keeps the log on disk; see cluster.Config.
 	RaftLog string
+	// DiskReserve is in bytes; see cluster.Config.
+	DiskReserve uint64
 	// CheckpointInterval is how often the states are compared; see
 	// cluster.Config. Negative for never.
 	CheckpointInterval time.Duration
@@ -65,7 +67,7 @@ type Config struct {
 
 // Server is a running node with its listeners.
 type Server struct {
-	node     *cluster.Node
+	node     *cluster.Supervised
 	http     *http.Server
 	pprof    *http.Server // nil if not asked for
 	url      string
@@ -90,17 +92,24 @@ func Start(c Config) (*Server, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &Server{listener: listener, url: urlOf(listener.Addr(), c.Advertise), failed: make(chan struct{})}
-	network, err := raftnet.Listen(raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("peer-listen: %w", err), listener.Close())
-	}
-	s.node, err = cluster.Open(cluster.Config{
-		NodeID: c.NodeID, DataDir: c.DataDir, Network: network, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
+	lastCrash := crashOf(c.DataDir)
+	s.node, err = cluster.Supervise(cluster.Config{
+		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
 		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
 		Timing: cluster.Timing{Request: c.RequestTimeout}, CheckpointInterval: c.CheckpointInterval,
-	})
+		DiskReserve: c.DiskReserve,
+	}, func() (cluster.Network, error) {
+		network, err := raftnet.Listen(raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger})
+		if err != nil {
+			return nil, fmt.Errorf("peer-listen: %w", err)
+		}
+		return network, nil
+	}, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
+	}
+	if err := keepCrash(c.DataDir); err != nil {
+		c.Logger.Warn("the cause of a crash would not be kept", "error", err)
 	}
 	handler, err := newHandlers(s.node, c)
 	if err != nil {
@@ -158,7 +167,7 @@ func (s *Server) serve(l net.Listener) {
 	}
 }
 
-// watch takes the listener down when the node can't go on.
+// watch takes the listener down when the node is not started again.
 func (s *Server) watch() {
 	<-s.node.Failed()
 	s.fail(s.node.Failure())
@@ -174,8 +183,8 @@ func (s *Server) fail(err error) {
 // URL is where the API is reached.
 func (s *Server) URL() string { return s.url }
 
-// Node is the cluster node.
-func (s *Server) Node() *cluster.Node { return s.node }
+// Node is the cluster node, nil while it is down.
+func (s *Server) Node() *cluster.Node { return s.node.Node() }
 
 // Failed is closed when the server can't go on; Err then says why.
 func (s *Server) Failed() <-chan struct{} { return s.failed }
