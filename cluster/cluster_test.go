@@ -349,12 +349,25 @@ func TestMembers(t *testing.T) {
 
 // A node that lost its directory comes back as another server at its address
 // and takes the place of the old one, with no hand on it.
+//
+// The leader is the hard case: the others elect one of them while it is there
+// already, and a Raft stream that only looked at the address would take it for
+// the server it was, with a vote and a log that are gone.
 func TestLostDirectoryRejoins(t *testing.T) {
+	for name, choose := range map[string]func([]*testNode, *testNode) *testNode{
+		"a follower": func(nodes []*testNode, leader *testNode) *testNode { return others(nodes, leader)[0] },
+		"the leader": func(_ []*testNode, leader *testNode) *testNode { return leader },
+	} {
+		t.Run(name, func(t *testing.T) { testLostDirectoryRejoins(t, choose) })
+	}
+}
+
+func testLostDirectoryRejoins(t *testing.T, choose func(nodes []*testNode, leader *testNode) *testNode) {
 	nodes := start(t, 3, nil)
 	for i := range 20 {
 		nodes[0].propose(createRoot(t, fmt.Sprintf("host%d", i)))
 	}
-	lost := others(nodes, leaderOf(t, nodes))[0]
+	lost := choose(nodes, leaderOf(t, nodes))
 	old := lost.Status().RaftID
 	if err := lost.Close(); err != nil {
 		t.Fatal(err)

@@ -43,6 +43,11 @@ type Network interface {
 	// handed to the handler; after, every connection from another cluster is
 	// refused with a *PeerError of code PeerOtherCluster.
 	SetClusterID(id string)
+	// SetServer tells which Raft server this node is, and how the one at an
+	// address is called, "" if it is none. Raft streams that are meant for
+	// another server than id are refused, and streams are opened for the
+	// server that at says is there. It is called before the first stream.
+	SetServer(id string, at func(addr string) string)
 	// Close stops listening, and closes every stream and call in flight.
 	Close() error
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/treenode/treenode/cluster"
 )
@@ -157,5 +160,34 @@ func TestLongClusterID(t *testing.T) {
 	b.Serve(handlerFunc(echo))
 	if _, err := a.Call(soon(t), b.Addr(), cluster.VerbForward, nil); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A node without its old directory has the address of the server it was, and
+// must not be taken for it.
+func TestStreamsReachTheServerTheyAreMeantFor(t *testing.T) {
+	a, b := listen(t, "c"), listen(t, "c")
+	names := map[string]string{}
+	a.SetServer("a@1", func(addr string) string { return names[addr] })
+	b.SetServer("b@2", func(string) string { return "" })
+	dial := func() error {
+		conn, err := a.Raft().Dial(raft.ServerAddress(b.Addr()), 5*time.Second)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	}
+	if err := dial(); err == nil || !strings.Contains(err.Error(), "no server") {
+		t.Errorf("a server that is not known: %v", err)
+	}
+	names[b.Addr()] = "b@1"
+	err := dial()
+	wantPeerError(t, err, cluster.PeerRefused)
+	if err == nil || !strings.Contains(err.Error(), `"b@2", not "b@1"`) {
+		t.Errorf("the refusal does not name both: %v", err)
+	}
+	names[b.Addr()] = "b@2"
+	if err := dial(); err != nil {
+		t.Error(err)
 	}
 }

@@ -52,9 +52,14 @@ func (n *Net) introduce(ctx context.Context, l *link, addr string, k kind) error
 		}
 		l.Conn = secured
 	}
-	id := *n.clusterID.Load()
+	id, server := *n.clusterID.Load(), ""
+	if known := n.servers.Load(); k == kindRaft && known != nil {
+		if server = known.at(addr); server == "" {
+			return fmt.Errorf("no server of the configuration is at %s", addr)
+		}
+	}
 	l.greeted(k, id)
-	if _, err := l.Write(appendPreamble(nil, preamble{kind: k, clusterID: id})); err != nil {
+	if _, err := l.Write(appendPreamble(nil, preamble{kind: k, clusterID: id, server: server})); err != nil {
 		return err
 	}
 	if err := readWelcome(l); err != nil {

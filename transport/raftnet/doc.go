@@ -5,14 +5,15 @@
 //
 // All numbers are big endian. The dialer opens each connection with
 //
-//	"TNRN" version(1) kind(1) clusterIDLen(1) clusterID
+//	"TNRN" version(1) kind(1) clusterIDLen(1) clusterID serverIDLen(1) serverID
 //
 // where kind is 1 for a Raft stream and 2 for calls, and waits for
 //
 //	"TNRN" version(1) status(1) messageLen(2) message
 //
 // Status 0 lets it in; any other is a cluster.PeerCode, and the acceptor
-// closes. Magic, version and status stay where they are in every version. After
+// closes. The server id is that of the Raft server that a stream is meant for,
+// and empty for calls. Magic, version and status stay where they are in every version. After
 // that a Raft stream is hashicorp/raft's. A call connection carries requests
 // and their answers:
 //
@@ -28,6 +29,9 @@
 //     at the handshake, and again at every call, because ids are set while
 //     connections exist. A node without an id may only say hello, ask for
 //     a pledge and ask to join, and a node without an id answers only those.
+//   - A Raft stream reaches the server that it is meant for or none: a node that
+//     lost its directory answers at the same address, but has not the log and
+//     the vote that the others count on (SetServer).
 //   - CallError.Sent is false only if not one byte of the request was written.
 //     A request is never sent twice. Before an idle connection is used again it
 //     is looked at, so that a peer which restarted meanwhile costs a new

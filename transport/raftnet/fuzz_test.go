@@ -12,10 +12,10 @@ import (
 )
 
 func FuzzPreamble(f *testing.F) {
-	f.Add([]byte("TNRN\x01\x01\x02c1"))
+	f.Add([]byte("TNRN\x02\x01\x02c1\x02s1"))
+	f.Add([]byte("TNRN\x02\x02\x00\x00"))
 	f.Add([]byte("TNRN\x01\x02\x00"))
-	f.Add([]byte("TNRN\x02\x02\x00"))
-	f.Add([]byte("TNRN\x01\x02\xff" + strings.Repeat("x", 255)))
+	f.Add([]byte("TNRN\x02\x02\xff" + strings.Repeat("x", 255)))
 	f.Add([]byte("GET / HTTP/1.1\r\n"))
 	f.Add([]byte("TN"))
 	f.Add([]byte{})
@@ -74,7 +74,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte(hello + "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\xff\xff\xff\xff"))
 	f.Add([]byte(hello + "\x00\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05hello" + call))
 	f.Add([]byte(hello + call[:5]))
-	f.Add([]byte("TNRN\x01\x02\x00" + call))
+	f.Add([]byte("TNRN\x02\x02\x00\x00" + call))
 	f.Add([]byte("GET /"))
 	n, err := Listen(Config{Listen: "127.0.0.1:0"})
 	if err != nil {

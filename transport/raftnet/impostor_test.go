@@ -110,9 +110,9 @@ func TestBadWelcomes(t *testing.T) {
 	noLeaks(t)
 	for name, say := range map[string]string{
 		"another protocol": "HTTP/1.1 400 Bad Request\r\n\r\n",
-		"too short":        "TNRN\x01\x00",
-		"a long message":   "TNRN\x01\x03\xff\xff" + strings.Repeat("x", 70000),
-		"half a message":   "TNRN\x01\x03\x00\x05abc",
+		"too short":        "TNRN\x02\x00",
+		"a long message":   "TNRN\x02\x03\xff\xff" + strings.Repeat("x", 70000),
+		"half a message":   "TNRN\x02\x03\x00\x05abc",
 		"nothing":          "",
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

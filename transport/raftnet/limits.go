@@ -80,6 +80,7 @@ func DefaultLimits() Limits {
 // Bounds that are part of the protocol.
 const (
 	clusterIDLenMax = 128  // bytes
+	serverIDLenMax  = 128  // bytes
 	messageLenMax   = 1024 // bytes of a refusal's text
 )
 

@@ -54,6 +54,7 @@ type Net struct {
 
 	clusterID atomic.Pointer[string]
 	handler   atomic.Pointer[cluster.PeerHandler]
+	servers   atomic.Pointer[servers] // nil: streams are not told apart
 
 	handshakes, raftStreams, callConns, calls places
 	callBytes                                 atomic.Int64
@@ -170,6 +171,18 @@ func (n *Net) SetClusterID(id string) {
 	}
 	n.closeLinks(func(l *link) bool { return l.kind == kindRaft && l.clusterID != id })
 	closeAll(n.pool.dropIdle())
+}
+
+// servers are who this node is and who it takes the others for.
+type servers struct {
+	id string
+	at func(addr string) string
+}
+
+// SetServer implements cluster.Network. An id longer than 128 bytes is cut off.
+func (n *Net) SetServer(id string, at func(addr string) string) {
+	cut := func(id string) string { return id[:min(len(id), serverIDLenMax)] }
+	n.servers.Store(&servers{cut(id), func(addr string) string { return cut(at(addr)) }})
 }
 
 // Close implements cluster.Network. Connections are closed before anything is

@@ -15,7 +15,7 @@ import (
 
 const (
 	magic           = "TNRN"
-	protocolVersion = 1
+	protocolVersion = 2
 
 	preambleLen = len(magic) + 3
 	welcomeLen  = len(magic) + 4
@@ -37,6 +37,10 @@ const statusOK = 0
 type preamble struct {
 	kind      kind
 	clusterID string
+	// server is the Raft server that a stream is meant for. Another one that
+	// has its address, such as the same node without its old directory, must
+	// not answer for it: it has neither its log nor its vote.
+	server string
 }
 
 var (
@@ -47,17 +51,20 @@ var (
 	errSilent = errors.New("nothing was sent")
 )
 
-// appendPreamble encodes p, whose cluster id has at most clusterIDLenMax bytes.
+// appendPreamble encodes p, whose ids have at most clusterIDLenMax and
+// serverIDLenMax bytes.
 func appendPreamble(b []byte, p preamble) []byte {
 	b = append(b, magic...)
 	b = append(b, protocolVersion, byte(p.kind), byte(len(p.clusterID))) //nolint:gosec // at most clusterIDLenMax
-	return append(b, p.clusterID...)
+	b = append(b, p.clusterID...)
+	b = append(b, byte(len(p.server))) //nolint:gosec // at most serverIDLenMax
+	return append(b, p.server...)
 }
 
 // readPreamble reads exactly one preamble. It returns errGarbage, errSilent, a
 // *cluster.PeerError that should be answered, or the error of r.
 func readPreamble(r io.Reader) (preamble, error) {
-	var b [preambleLen + clusterIDLenMax]byte
+	var b [preambleLen + clusterIDLenMax + 1 + serverIDLenMax]byte
 	// The magic alone first: a stranger may say less than a preamble and wait.
 	if n, err := io.ReadFull(r, b[:len(magic)]); err != nil {
 		switch {
@@ -81,11 +88,19 @@ func readPreamble(r io.Reader) (preamble, error) {
 	if k != kindRaft && k != kindCall || idLen > clusterIDLenMax {
 		return preamble{}, errGarbage
 	}
-	id := b[preambleLen : preambleLen+idLen]
-	if _, err := io.ReadFull(r, id); err != nil {
+	rest := b[preambleLen : preambleLen+idLen+1]
+	if _, err := io.ReadFull(r, rest); err != nil {
 		return preamble{}, err
 	}
-	return preamble{kind: k, clusterID: string(id)}, nil
+	serverLen := int(rest[idLen])
+	if serverLen > serverIDLenMax {
+		return preamble{}, errGarbage
+	}
+	server := b[preambleLen+idLen+1:][:serverLen]
+	if _, err := io.ReadFull(r, server); err != nil {
+		return preamble{}, err
+	}
+	return preamble{kind: k, clusterID: string(rest[:idLen]), server: string(server)}, nil
 }
 
 // appendWelcome encodes the answer to a preamble; nil lets the dialer in.

@@ -59,8 +59,8 @@ func TestBytesOfTheProtocol(t *testing.T) {
 		}
 		return nil, &cluster.PeerError{Code: cluster.PeerNotLeader, Message: "no"}
 	}))
-	conn := raw(t, n, "TNRN\x01\x02\x02c1")
-	wantBytes(t, conn, "TNRN\x01\x00\x00\x00")
+	conn := raw(t, n, "TNRN\x02\x02\x02c1\x00")
+	wantBytes(t, conn, "TNRN\x02\x00\x00\x00")
 	fmt.Fprint(conn, "\x03\x00\x00\x00\x07\x00\x00\x00\x00\x00\x0f\x42\x40\x00\x00\x00\x02hi")
 	wantBytes(t, conn, "\x00\x00\x00\x00\x07\x00\x00\x00\x07hi true")
 	fmt.Fprint(conn, "\x03\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
@@ -71,13 +71,13 @@ func TestBytesOfTheProtocol(t *testing.T) {
 	fmt.Fprint(conn, strings.Repeat("\x02\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 2))
 	wantBytes(t, conn, strings.Repeat("\x04\x00\x00\x00\x09\x00\x00\x00\x02no", 2))
 
-	stream := raw(t, n, "TNRN\x01\x01\x02c1")
-	wantBytes(t, stream, "TNRN\x01\x00\x00\x00")
-	other := raw(t, n, "TNRN\x01\x01\x02c2")
-	wantBytes(t, other, "TNRN\x01\x03\x00\x35this node belongs to cluster \"c1\", the caller to \"c2\"")
-	newer := raw(t, n, "TNRN\x02")
+	stream := raw(t, n, "TNRN\x02\x01\x02c1\x00")
+	wantBytes(t, stream, "TNRN\x02\x00\x00\x00")
+	other := raw(t, n, "TNRN\x02\x01\x02c2\x00")
+	wantBytes(t, other, "TNRN\x02\x03\x00\x35this node belongs to cluster \"c1\", the caller to \"c2\"")
+	newer := raw(t, n, "TNRN\x03")
 	fmt.Fprint(newer, "??")
-	wantBytes(t, newer, "TNRN\x01\x05\x00\x32peer protocol version 2 is not spoken here, only 1")
+	wantBytes(t, newer, "TNRN\x02\x05\x00\x32peer protocol version 3 is not spoken here, only 2")
 	wantEnded(t, other, newer)
 }
 
@@ -88,8 +88,8 @@ func TestOversizeOnTheWire(t *testing.T) {
 	n := listen(t, "c")
 	n.Serve(handlerFunc(echo))
 	for _, size := range []string{"\x00\x40\x00\x01", "\xff\xff\xff\xff"} {
-		conn := raw(t, n, "TNRN\x01\x02\x01c")
-		wantBytes(t, conn, "TNRN\x01\x00\x00\x00")
+		conn := raw(t, n, "TNRN\x02\x02\x01c\x00")
+		wantBytes(t, conn, "TNRN\x02\x00\x00\x00")
 		fmt.Fprint(conn, "\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00"+size)
 		_, err := readAnswer(conn, 1)
 		wantPeerError(t, err, cluster.PeerTooLarge)
@@ -106,8 +106,8 @@ func TestGarbage(t *testing.T) {
 	n := listen(t, "c", log.logger)
 	n.Serve(handlerFunc(echo))
 	says := []string{
-		"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TNRM\x01\x02\x00", "TNRN\x01\x03\x00", "TNRN\x01\x00\x00",
-		"TNRN\x01\x02\x81", strings.Repeat("\x00", 4096), "SSH-2.0-x\r\n",
+		"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TNRM\x02\x02\x00", "TNRN\x02\x03\x00\x00", "TNRN\x02\x00\x00\x00", "TNRN\x02\x01\x01c\x81",
+		"TNRN\x02\x02\x81", strings.Repeat("\x00", 4096), "SSH-2.0-x\r\n",
 	}
 	for _, say := range says {
 		wantEnded(t, raw(t, n, say))
@@ -134,7 +134,7 @@ func TestSlowStrangers(t *testing.T) {
 	n := listen(t, "c", func(c *Config) { c.Limits.HandshakeTimeout = 500 * time.Millisecond })
 	n.Serve(handlerFunc(echo))
 	var slow []net.Conn
-	for _, say := range []string{"", "T", "TNRN", "TNRN\x01\x02", "TNRN\x01\x02\x05ab"} {
+	for _, say := range []string{"", "T", "TNRN", "TNRN\x02\x02", "TNRN\x02\x02\x05ab", "TNRN\x02\x02\x02ab"} {
 		slow = append(slow, raw(t, n, say))
 	}
 	dripping := raw(t, n, "T")
@@ -156,7 +156,7 @@ func TestSlowStrangers(t *testing.T) {
 		t.Error(err)
 	}
 	wantEnded(t, append(slow, dripping)...)
-	eventually(t, "all are counted", func() bool { return n.Stats().Handshakes == 6 })
+	eventually(t, "all are counted", func() bool { return n.Stats().Handshakes == 7 })
 }
 
 func TestHandshakesMax(t *testing.T) {
@@ -203,8 +203,8 @@ func TestSlowRequest(t *testing.T) {
 	n := listen(t, "c", func(c *Config) { c.Limits.CallReadTimeout = 30 * time.Millisecond })
 	n.Serve(handlerFunc(echo))
 	for _, say := range []string{"\x03", "\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05hell"} {
-		conn := raw(t, n, "TNRN\x01\x02\x01c"+say)
-		wantBytes(t, conn, "TNRN\x01\x00\x00\x00")
+		conn := raw(t, n, "TNRN\x02\x02\x01c\x00"+say)
+		wantBytes(t, conn, "TNRN\x02\x00\x00\x00")
 		wantEnded(t, conn)
 	}
 	eventually(t, "their places are free", func() bool { return n.Stats().CallsInFlight == 0 && n.Stats().CallConns == 0 })
@@ -221,7 +221,7 @@ func TestAnswerNobodyTakes(t *testing.T) {
 		return make([]byte, cluster.CallBytesMax), nil
 	}))
 	call := "\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	raw(t, n, "TNRN\x01\x02\x01c"+strings.Repeat(call, 4))
+	raw(t, n, "TNRN\x02\x02\x01c\x00"+strings.Repeat(call, 4))
 	eventually(t, "it is let go", func() bool { return n.Stats().CallsAnswered > 0 && n.Stats().CallConns == 0 })
 }
 
