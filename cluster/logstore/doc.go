@@ -58,10 +58,11 @@
 //     for pages that are not cached.
 //   - A raft.LogCache in front of the store hands out entries that were not
 //     read back, hence not verified.
-//   - After a crash, damage to the last batch of a log of segments looks like a
-//     batch that was never finished, and a last segment that is missing like one
-//     that was never made, if its entries came after the last vote, clean stop
-//     or compaction. Both are then forgotten without an error.
+//   - After a power cut that took the end mark along (walend.go), damage to the
+//     last batch of a log of segments looks like a batch that was never finished,
+//     and a last segment that is missing like one that was never made, if its
+//     entries came after the last vote, clean stop or compaction. Both are then
+//     forgotten without an error.
 //   - CRC32C finds accidents, it is no protection from a forger. A whole file
 //     that was replaced by an older copy of itself passes every check.
 //   - A power cut while the file is being created can leave a file that Open

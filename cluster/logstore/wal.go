@@ -26,14 +26,16 @@ const (
 // walInner is raft-wal as an Inner.
 //
 // The library can't tell entries that were damaged near the end of the log from
-// entries that were never written whole, and forgets both. Two things say when
-// that was wrong: the floor, the index up to which the log is known to have
-// been on disk, and the first index of its batch, which each entry has in the
-// place of the outer term; see inspectTail.
+// entries that were never written whole, and forgets both. Three things say
+// when that was wrong: the floor and the end mark, indexes up to which the log
+// is known to have been on disk, the one flushed now and then and the other
+// written always; and the first index of its batch, which each entry has in
+// the place of the outer term, see inspectTail.
 type walInner struct {
 	*wal.WAL
 	path  string
 	floor uint64 // as it is stored
+	end   *endMark
 }
 
 // walBuckets are the buckets of the library's file of stable values.
@@ -85,7 +87,13 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 		}
 		return nil, err
 	}
-	if err := guard(w.check); err != nil {
+	w.end, err = openEndMark(path)
+	if err == nil {
+		if err = guard(w.check); err != nil {
+			err = errors.Join(err, w.end.close())
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(err, w.WAL.Close())
 	}
 	return w, nil
@@ -127,8 +135,8 @@ func (w *walInner) check() error {
 	if err != nil {
 		return err
 	}
-	if last < w.floor {
-		return &CorruptError{Path: w.path, Index: last + 1, Reason: fmt.Sprintf("the log ends before it, entries up to %d were on disk", w.floor)}
+	if known := max(w.floor, w.end.index); last < known {
+		return &CorruptError{Path: w.path, Index: last + 1, Reason: fmt.Sprintf("the log ends before it, entries up to %d were on disk", known)}
 	}
 	return inspectTail(w.path, last)
 }
@@ -179,7 +187,10 @@ func (w *walInner) StoreLogs(logs []*raft.Log) error {
 	for _, l := range logs {
 		l.Term = logs[0].Index
 	}
-	return w.WAL.StoreLogs(logs)
+	if err := w.WAL.StoreLogs(logs); err != nil {
+		return err
+	}
+	return w.end.set(logs[len(logs)-1].Index)
 }
 
 // Get implements Inner: the library gives nothing for a missing key.
@@ -200,15 +211,23 @@ func (w *walInner) Set(key, value []byte) error {
 	return w.WAL.Set(key, value)
 }
 
-// DeleteRange implements Inner. Before entries at the end go, so does the
-// floor; after entries at the start have gone, it is time to raise it.
+// DeleteRange implements Inner. Before entries at the end go, so do the floor
+// and the mark; after entries at the start have gone, it is time to raise it.
 func (w *walInner) DeleteRange(lo, hi uint64) error {
+	first, err := w.FirstIndex()
+	if err != nil {
+		return err
+	}
 	last, err := w.LastIndex()
 	if err != nil {
 		return err
 	}
 	if hi >= last {
-		if err := w.setFloor(min(w.floor, lo-1)); err != nil {
+		left := lo - 1
+		if lo <= first { // nothing is left
+			left = 0
+		}
+		if err := errors.Join(w.end.lower(left), w.setFloor(min(w.floor, left))); err != nil {
 			return err
 		}
 		return w.WAL.DeleteRange(lo, hi)
@@ -253,8 +272,8 @@ func (w *walInner) fileOf(index uint64) string {
 
 // Close implements Inner.
 func (w *walInner) Close() error {
-	return errors.Join(w.raiseFloor(), w.WAL.Close())
+	return errors.Join(w.raiseFloor(), w.closeAsIs())
 }
 
 // closeAsIs is Close for a store that has failed: it writes nothing.
-func (w *walInner) closeAsIs() error { return w.WAL.Close() }
+func (w *walInner) closeAsIs() error { return errors.Join(w.WAL.Close(), w.end.close()) }

@@ -95,14 +95,20 @@ func wholeUpTo(path string) (uint64, error) {
 }
 
 // TestWALNoticesDamage damages bytes of every file, one at a time. After a
-// clean stop nothing may be lost without a *CorruptError. After a crash only
-// the last batch may: nobody can tell it from one that was never acknowledged.
+// clean stop and after the end of the process nothing may be lost without
+// a *CorruptError. After a power cut, which may take the end mark along, the
+// last batch may: nobody can tell it from one that was never acknowledged.
 func TestWALNoticesDamage(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	crashed, closed, lastBatch, last := sampleWAL(t, rnd, t.TempDir(), 25)
-	for _, from := range []string{crashed, closed} {
+	cut := crashed + "-cut"
+	copyDir(t, crashed, cut)
+	if err := os.WriteFile(filepath.Join(cut, endFile), make([]byte, endMarkLen), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{crashed, cut, closed} {
 		t.Run(filepath.Base(from), func(t *testing.T) {
 			copyDir(t, from, from+".pristine")
 			noticed, harmless, lost := 0, 0, 0
@@ -129,7 +135,7 @@ func TestWALNoticesDamage(t *testing.T) {
 						t.Errorf("seed %d: %s, byte %d: %v", seed, name, at, err)
 					case got == last:
 						harmless++
-					case from == crashed && got == lastBatch-1:
+					case from == cut && got == lastBatch-1:
 						lost++
 					default:
 						t.Errorf("seed %d: %s, byte %d: the log ends with %d instead of %d, and nobody noticed", seed, name, at, got, last)
@@ -186,8 +192,12 @@ func TestWALUnfinishedBatch(t *testing.T) {
 	mustStore(t, s, run(1, 3)...)
 	last := uint64(3)
 	for round := range 12 {
-		segment := slices.Max(segmentsOf(t, path))
+		segment, end := slices.Max(segmentsOf(t, path)), filepath.Join(path, endFile)
 		before, err := os.ReadFile(segment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark, err := os.ReadFile(end)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +219,7 @@ func TestWALUnfinishedBatch(t *testing.T) {
 				lost = true
 			}
 		}
-		if err := os.WriteFile(segment, after, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(segment, after, 0o600), os.WriteFile(end, mark, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := wholeUpTo(path)
@@ -232,7 +242,7 @@ func stop(t *testing.T, s *Store) {
 	if !ok {
 		t.Fatal("not a log of segments")
 	}
-	if err := inner.WAL.Close(); err != nil {
+	if err := inner.closeAsIs(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -246,24 +256,86 @@ func segmentsOf(t *testing.T, path string) []string {
 	return segments
 }
 
-// TestWALMissingFiles: a file that is gone is noticed.
+// TestWALMissingFiles: a file that is gone is noticed, after a clean stop and
+// after the end of the process, but for the end mark, which then has nothing to
+// say.
 func TestWALMissingFiles(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	_, closed, _, _ := sampleWAL(t, rand.New(rand.NewPCG(seed, 1)), t.TempDir(), 1500) // several segments
+	crashed, closed, _, last := sampleWAL(t, rand.New(rand.NewPCG(seed, 1)), t.TempDir(), 1500) // several segments
 	if n := len(segmentsOf(t, closed)); n < 3 {
 		t.Fatalf("%d segments only", n)
 	}
-	for _, name := range files(t, closed) {
-		copied := filepath.Join(t.TempDir(), "log")
-		copyDir(t, closed, copied)
-		if err := os.Remove(filepath.Join(copied, name)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := wholeUpTo(copied); !errors.As(err, new(*CorruptError)) {
-			t.Errorf("without %s: %v", name, err)
+	for _, from := range []string{crashed, closed} {
+		for _, name := range files(t, from) {
+			copied := filepath.Join(t.TempDir(), "log")
+			copyDir(t, from, copied)
+			if err := os.Remove(filepath.Join(copied, name)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := wholeUpTo(copied)
+			if name == endFile {
+				if err != nil || got != last {
+					t.Errorf("without %s the log ends with %d: %v", name, got, err)
+				}
+			} else if !errors.As(err, new(*CorruptError)) {
+				t.Errorf("%s without %s: %v", filepath.Base(from), name, err)
+			}
 		}
 	}
+}
+
+// TestWALCutOff: a log that was cut off after the process ended is noticed,
+// wherever it was cut.
+func TestWALCutOff(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	crashed, _, _, _ := sampleWAL(t, rand.New(rand.NewPCG(seed, 1)), t.TempDir(), 20)
+	copyDir(t, crashed, crashed+".pristine")
+	segment := slices.Max(segmentsOf(t, crashed))
+	good, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := len(bytes.TrimRight(good, "\x00"))
+	for at := 0; at < used; at += 1 + used/40 {
+		if err := os.Truncate(segment, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wholeUpTo(crashed); !errors.As(err, new(*CorruptError)) {
+			t.Errorf("seed %d: cut off at %d of %d bytes, the log ends with %d: %v", seed, at, used, got, err)
+		}
+		restore(t, crashed)
+	}
+}
+
+// TestWALEmptied: a log of which everything was deleted, as the installation of
+// a snapshot does, opens again after a crash and goes on further ahead.
+func TestWALEmptied(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	s, err := openSmallWAL(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, s, run(100, 20)...)
+	if err := s.Set([]byte("vote"), []byte("me")); err != nil { // raises the floor
+		t.Fatal(err)
+	}
+	if err := s.DeleteRange(100, 119); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, s)
+	if s, err = openSmallWAL(path, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	wantRange(t, s, 0, 0)
+	mustStore(t, s, run(500, 3)...)
+	stop(t, s)
+	if s, err = openSmallWAL(path, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	wantRange(t, s, 500, 502)
+	mustClose(t, s)
 }
 
 // TestWALRotates writes over the size of a segment and deletes whole ones.
