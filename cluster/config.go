@@ -29,6 +29,12 @@ const (
 	batchesInFlight = 2
 	// queueMax bounds the commands that wait to be proposed.
 	queueMax = 8192
+	// snapshotThreshold is how many entries of the log a snapshot is worth, and
+	// snapshotLook how often that is looked at.
+	snapshotThreshold = 16384
+	snapshotLook      = 30 * time.Second
+	// snapshotThresholdMax bounds how much log a restart executes again.
+	snapshotThresholdMax = 1 << 20
 	// membersMax bounds what a configuration may hold.
 	membersMax = 33
 	// snapshotsRetained and the trailing logs reach back over a bad newest
@@ -135,6 +141,8 @@ func (c *Config) check() error {
 		return fail(CodeInvalid, nil, "bootstrap-expect is %d; it must be from 0 to %d", c.BootstrapExpect, membersMax)
 	case c.RaftLog != "" && c.RaftLog != logstore.EngineBolt && c.RaftLog != logstore.EngineWAL:
 		return fail(CodeInvalid, nil, "raft-log %q is none of %s, %s", c.RaftLog, logstore.EngineWAL, logstore.EngineBolt)
+	case c.SnapshotThreshold > snapshotThresholdMax:
+		return fail(CodeInvalid, nil, "snapshot-threshold is %d; it must be at most %d", c.SnapshotThreshold, snapshotThresholdMax)
 	case c.BootstrapExpect > 1 && len(c.Join) == 0:
 		return fail(CodeInvalid, nil, "bootstrap-expect %d needs join addresses to find the other nodes at", c.BootstrapExpect)
 	}
@@ -149,7 +157,7 @@ func (c *Config) check() error {
 		}
 	}
 	if c.SnapshotThreshold == 0 {
-		c.SnapshotThreshold = 16384
+		c.SnapshotThreshold = snapshotThreshold
 	}
 	if c.CheckpointInterval == 0 {
 		c.CheckpointInterval = time.Minute
@@ -183,7 +191,9 @@ func (c *Config) raft(id string, notify chan<- bool) *raft.Config {
 	r.BatchApplyCh = true
 	r.ShutdownOnRemove = true
 	r.SnapshotThreshold = c.SnapshotThreshold
-	r.SnapshotInterval = 30 * time.Second
+	// Raft looks that often whether a snapshot is due: a small threshold would
+	// say little if it were looked at seldom.
+	r.SnapshotInterval = max(time.Second, min(snapshotLook, snapshotLook*time.Duration(c.SnapshotThreshold)/snapshotThreshold)) //nolint:gosec // bounded by check
 	r.TrailingLogs = c.TrailingLogs
 	r.NotifyCh = notify
 	r.Logger = c.Logger.Named("raft")

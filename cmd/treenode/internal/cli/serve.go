@@ -95,6 +95,7 @@ func newServe() *cobra.Command {
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
 	f.DurationVar(&c.CheckpointInterval, "checkpoint-interval", time.Minute, "how often the nodes' states are compared while they change; 0 for never")
+	f.Uint64Var(&c.SnapshotThreshold, "snapshot-threshold", 0, "entries of the log after which a snapshot is written; 32 MiB of log are enough too (default: 16384)")
 	p.add(f)
 	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")

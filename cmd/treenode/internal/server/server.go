@@ -50,6 +50,9 @@ type Config struct {
 	// CheckpointInterval is how often the states are compared; see
 	// cluster.Config. Negative for never.
 	CheckpointInterval time.Duration
+	// SnapshotThreshold is after how many entries a snapshot is written; see
+	// cluster.Config.
+	SnapshotThreshold uint64
 	// Policy says who may use the Placement API. Nil means that of mode secure.
 	Policy      *placement.Policy
 	CORSOrigins []string
@@ -97,7 +100,8 @@ func Start(c Config) (*Server, error) {
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
 		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
 		Timing: cluster.Timing{Request: c.RequestTimeout}, CheckpointInterval: c.CheckpointInterval,
-		DiskReserve: c.DiskReserve,
+		SnapshotThreshold: c.SnapshotThreshold,
+		DiskReserve:       c.DiskReserve,
 	}, func() (cluster.Network, error) {
 		network, err := raftnet.Listen(raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger})
 		if err != nil {
