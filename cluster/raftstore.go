@@ -16,9 +16,9 @@ var errNotSeated = errors.New("this server is in no configuration yet, it casts 
 // that outlives Raft: where Raft would panic on a failure that the node has been
 // stopped for, its goroutine ends instead, with its deferred calls.
 //
-// It also keeps a server that was never in a configuration from voting. The
-// others reach it at the address of the one whose place it takes, which may have
-// voted in the same term.
+// It also keeps a server that was never in a configuration from voting: the one
+// whose place it takes may have voted in the same term. Streams that are meant
+// for that one do not reach it (Network.SetServer); this is a second bar.
 type raftStore struct {
 	raft.LogStore
 	stable raft.StableStore
