@@ -79,9 +79,15 @@ func TestRestoreReplacesEverything(t *testing.T) {
 	j.do(tree.CreateTrait{Trait: "CUSTOM_A"})
 }
 
-// TestDigestSeesEverything changes one thing after the other.
+// TestDigestSeesEverything changes one thing after the other. The digests also
+// differ from each other: the count of transactions alone would tell each of
+// the states from the one before it.
 func TestDigestSeesEverything(t *testing.T) {
 	seen := map[[32]byte]string{}
+	sameEffect := map[[2]string]bool{
+		{"remove subtree", "remove provider"}:     true,
+		{"upsert inventories", "add inventories"}: true,
+	}
 	for _, d := range deeds() {
 		j := newJournal(t, nil)
 		j.furnish()
@@ -89,8 +95,8 @@ func TestDigestSeesEverything(t *testing.T) {
 		seen[digest] = "nothing"
 		j.do(d.op)
 		digest = j.m.View().Digest()
-		if other, ok := seen[digest]; ok && other == "nothing" {
-			t.Errorf("%s leaves the digest as it was", d.name)
+		if other, ok := seen[digest]; ok && !sameEffect[[2]string{d.name, other}] && !sameEffect[[2]string{other, d.name}] {
+			t.Errorf("%s and %s lead to the same digest", d.name, other)
 		}
 		seen[digest] = d.name
 	}

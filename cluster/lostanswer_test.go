@@ -1,0 +1,63 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/transport/raftnet"
+)
+
+// losing is a network that delivers forwarded commands and loses the answers.
+type losing struct {
+	cluster.Network
+	left *atomic.Int64 // how many answers are still lost
+}
+
+func (l losing) Call(ctx context.Context, addr string, verb cluster.Verb, body []byte) ([]byte, error) {
+	answer, err := l.Network.Call(ctx, addr, verb, body)
+	if err == nil && verb == cluster.VerbForward && l.left.Add(-1) >= 0 {
+		return nil, &cluster.CallError{Addr: addr, Sent: true, Err: errors.New("lost by the test")}
+	}
+	return answer, err
+}
+
+// A command whose answer is lost on the way back from the leader is asked for
+// again, which gives the first answer; when there is no time left, its outcome
+// is unknown. It is never told to be done on the strength of no answer.
+func TestLostAnswerIsNoSuccess(t *testing.T) {
+	var left atomic.Int64
+	nodes := layOut(t, 3, nil)
+	for _, n := range nodes {
+		inner, err := raftnet.Listen(raftnet.Config{Listen: n.addr, Logger: n.config.Logger})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.config.Network = losing{inner, &left}
+		if n.Node, err = cluster.Open(n.config); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = n.Close() })
+	}
+	follower := others(nodes, leaderOf(t, nodes))[0]
+
+	left.Store(1)
+	r := follower.propose(createRoot(t, "once"))
+	if left.Load() > 0 {
+		t.Fatal("no answer was lost: nothing was shown")
+	}
+	if !r.Replayed || r.Index == 0 || r.Revision == 0 {
+		t.Errorf("after a lost answer: %+v", r)
+	}
+
+	left.Store(1 << 30)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := follower.Propose(ctx, createRoot(t, "never told"))
+	expectCode(t, err, cluster.CodeOutcomeUnknown)
+	left.Store(0)
+	sameDigests(t, nodes)
+}
