@@ -113,8 +113,10 @@ func (m *mark) skip() {
 	}
 }
 
-// next returns the newest mark without a digest, and skips those before it.
-func (c *checkpoints) next() *mark {
+// next returns the newest mark without a digest and its state, which the mark
+// itself may lose meanwhile, and skips those before it. Without one it returns
+// nil.
+func (c *checkpoints) next() (*mark, *fsm.View) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var newest *mark
@@ -127,8 +129,10 @@ func (c *checkpoints) next() *mark {
 		}
 		newest = m
 	}
-	c.working = newest != nil
-	return newest
+	if c.working = newest != nil; !c.working {
+		return nil, nil
+	}
+	return newest, newest.view
 }
 
 // known sets a mark's digest, and returns the one that a checkpoint has said
@@ -215,9 +219,9 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 // digestMarks computes the digests that are due, and returns. It takes its
 // rests as the writer of a snapshot does.
 func (n *Node) digestMarks() {
-	for m := n.checkpoints.next(); m != nil; m = n.checkpoints.next() {
+	for m, v := n.checkpoints.next(); m != nil; m, v = n.checkpoints.next() {
 		p := &paced{to: io.Discard, flush: func() error { return nil }, stopped: n.stopped, began: time.Now()}
-		digest, err := m.view.DigestThrough(p)
+		digest, err := v.DigestThrough(p)
 		if err != nil { // the node stops
 			n.checkpoints.forget()
 			return

@@ -51,14 +51,14 @@ func TestMarksAreDigestedOneAtATime(t *testing.T) {
 	if !c.add(at(1)) {
 		t.Fatal("no worker for the first mark")
 	}
-	first := c.next()
+	first, _ := c.next()
 	for i := uint64(2); i <= 4; i++ {
 		if c.add(at(i)) {
 			t.Fatal("a second worker")
 		}
 	}
 	c.known(first, digest(1))
-	last := c.next()
+	last, _ := c.next()
 	if last == nil || last.index != 4 {
 		t.Fatalf("the next is %+v, want the newest", last)
 	}
@@ -75,7 +75,7 @@ func TestMarksAreDigestedOneAtATime(t *testing.T) {
 		}
 	}
 	c.known(last, digest(4))
-	if c.next() != nil {
+	if m, _ := c.next(); m != nil {
 		t.Error("a mark is due that was done")
 	}
 	if !c.add(at(9)) {
@@ -93,7 +93,7 @@ func TestAgreement(t *testing.T) {
 	if _, differs := c.agree(5, 1, digest(1)); differs {
 		t.Error("a digest that is not known yet differs")
 	}
-	m := c.next()
+	m, _ := c.next()
 	if agreed := c.known(m, digest(2)); agreed == nil || *agreed != digest(1) {
 		t.Errorf("the checkpoint from before was forgotten: %v", agreed)
 	}
@@ -110,8 +110,11 @@ func TestAgreement(t *testing.T) {
 		t.Errorf("the newest checkpoint is %d", c.newest)
 	}
 	c.add(at(10))
-	m = c.next()
+	m, v := c.next()
 	c.forget()
+	if v == nil || v.Index != 10 {
+		t.Errorf("the state whose digest is being computed is %v after a snapshot was restored", v)
+	}
 	if agreed := c.known(m, digest(9)); agreed != nil {
 		t.Error("a mark from before a snapshot was compared")
 	}
