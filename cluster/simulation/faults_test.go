@@ -125,7 +125,7 @@ func (h *history) inject() {
 		if random.IntN(3) > 0 {
 			h.heal()
 			h.network.setWeather(weather{delayMax: 5 * time.Millisecond, duplicate: 0.05})
-			time.Sleep(between(random, 50*time.Millisecond, 3*time.Second))
+			time.Sleep(between(random, 50*time.Millisecond, 2*time.Second))
 		}
 	}
 }
