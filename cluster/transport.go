@@ -67,6 +67,12 @@ func (t peerTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Serve
 
 // writtenPipeline holds back each answer until this node has its entries on
 // disk.
+//
+// It closes by itself with the last answer that Raft takes. Raft's two goroutines
+// for a pipeline are not told of each other's end at once: the one that sends could
+// wait in AppendEntries for an answer to be taken that the other one never takes.
+// That follower would get nothing from this leader any more, and Raft's shutdown
+// would not end.
 type writtenPipeline struct {
 	raft.AppendPipeline
 	answers chan raft.AppendFuture
@@ -83,16 +89,25 @@ func (p *writtenPipeline) run(t peerTransport) {
 			return
 		}
 		if f.Error() == nil && t.await(f.Request(), f.Response(), p.closed) != nil {
-			// Never told: this node is about to stop, or the pipeline closed.
-			<-p.closed
+			_ = p.Close() // never told: this node is about to stop, or the pipeline closed
 			return
 		}
+		last := isLastAnswer(f)
 		select {
 		case p.answers <- f:
 		case <-p.closed:
 			return
 		}
+		if last {
+			_ = p.Close() // a connection of which nobody reads any more
+			return
+		}
 	}
+}
+
+// isLastAnswer reports whether Raft takes no other from the pipeline after it.
+func isLastAnswer(f raft.AppendFuture) bool {
+	return f.Error() != nil || !f.Response().Success || f.Response().Term > f.Request().Term
 }
 
 // Consumer implements raft.AppendPipeline.
