@@ -160,12 +160,12 @@ func check(ctx context.Context, o options, errs io.Writer) ([]result, error) {
 	// All have to fit, before the first is tried.
 	overlays := make([]string, len(o.chosen))
 	for i, m := range o.chosen {
-		if overlays[i], err = mutated(ctx, m, root, dir); err != nil {
+		if overlays[i], err = mutated(m, root, dir); err != nil {
 			return nil, err
 		}
 	}
 	c := &campaign{options: o, root: root, dir: dir}
-	var all []result
+	all := []result{}
 	for i, m := range o.chosen {
 		fmt.Fprintf(errs, "mutations: %s (%d of %d)\n", m.name, i+1, len(o.chosen))
 		begin := time.Now()
@@ -194,7 +194,9 @@ func (c *campaign) try(ctx context.Context, m mutation, overlay string) (result,
 			how, r.Seed = found, seed
 		case by == byCampaign:
 			r.Tried = append(r.Tried, "campaign: can't see it: "+m.blind)
-		case m.test.name != "":
+		case m.test.name == "":
+			r.Tried = append(r.Tried, "test: none looks for it")
+		default:
 			found, err := m.test.catch(ctx, c.root, overlay, c.dir)
 			if err != nil {
 				return r, err

@@ -25,7 +25,7 @@ func TestEveryMutationFits(t *testing.T) {
 			t.Errorf("there are two mutations %s", m.name)
 		}
 		names[m.name] = true
-		overlay, err := mutated(t.Context(), m, root, t.TempDir())
+		overlay, err := mutated(m, root, t.TempDir())
 		if err != nil {
 			t.Error(err)
 			continue

@@ -20,10 +20,9 @@ type mutation struct {
 	miss string
 }
 
-// edit replaces a text that occurs exactly once in a file.
+// edit replaces a text that occurs exactly once in a file of this repository:
+// the go command takes no overlay for other modules' files.
 type edit struct {
-	// module is that of the file, empty for this repository's.
-	module   string
 	file     string
 	old, new string
 }

@@ -12,16 +12,10 @@ import (
 
 // mutated is a mutation's overlay: a file that tells the go command what to
 // read instead of which source.
-func mutated(ctx context.Context, m mutation, root, dir string) (overlay string, err error) {
+func mutated(m mutation, root, dir string) (overlay string, err error) {
 	replace := map[string]string{}
 	for i, e := range m.edits {
-		base := root
-		if e.module != "" {
-			if base, err = moduleDir(ctx, root, e.module); err != nil {
-				return "", err
-			}
-		}
-		path := filepath.Join(base, filepath.FromSlash(e.file))
+		path := filepath.Join(root, filepath.FromSlash(e.file))
 		from := path
 		if earlier, ok := replace[path]; ok {
 			from = earlier
@@ -46,15 +40,6 @@ func mutated(ctx context.Context, m mutation, root, dir string) (overlay string,
 	}
 	overlay = filepath.Join(dir, m.name+".json")
 	return overlay, os.WriteFile(overlay, b, 0o600)
-}
-
-// moduleDir is where the go command keeps a module that this one requires.
-func moduleDir(ctx context.Context, root, module string) (string, error) {
-	out, err := goCommand(ctx, root, "list", "-m", "-f", "{{.Dir}}", module)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(out), nil
 }
 
 // goCommand runs the go command and returns what it prints. The error has what

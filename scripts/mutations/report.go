@@ -99,7 +99,7 @@ func writeList(out io.Writer, chosen []mutation) {
 		}
 		var files []string
 		for _, e := range m.edits {
-			files = append(files, e.module+strings.Repeat("/", min(1, len(e.module)))+e.file)
+			files = append(files, e.file)
 		}
 		fmt.Fprintf(out, "  changes:  %s\n", strings.Join(slices.Compact(files), ", "))
 	}

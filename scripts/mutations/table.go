@@ -51,12 +51,22 @@ func mutations() []mutation {
 		{
 			name: "no-fsync",
 			bug:  "entries of the log are acknowledged without being flushed",
-			edits: []edit{{
-				module: "github.com/hashicorp/raft-wal",
-				file:   "segment/writer.go",
-				old:    "if err := w.wf.Sync(); err != nil {",
-				new:    "if err := error(nil); err != nil {",
-			}},
+			edits: []edit{
+				{
+					file: "cluster/logstore/wal.go",
+					old:  "\t\"github.com/hashicorp/raft-wal/metadb\"\n)\n",
+					new: "\twalfs \"github.com/hashicorp/raft-wal/fs\"\n\t\"github.com/hashicorp/raft-wal/metadb\"\n\t\"github.com/hashicorp/raft-wal/segment\"\n\t\"github.com/hashicorp/raft-wal/types\"\n)\n\n" +
+						"type unflushed struct{ types.VFS }\n\n" +
+						"func (u unflushed) Create(dir, name string, size uint64) (types.WritableFile, error) {\n\tf, err := u.VFS.Create(dir, name, size)\n\treturn unflushedFile{f}, err\n}\n\n" +
+						"func (u unflushed) OpenWriter(dir, name string) (types.WritableFile, error) {\n\tf, err := u.VFS.OpenWriter(dir, name)\n\treturn unflushedFile{f}, err\n}\n\n" +
+						"type unflushedFile struct{ types.WritableFile }\n\nfunc (unflushedFile) Sync() error { return nil }\n",
+				},
+				{
+					file: "cluster/logstore/wal.go",
+					old:  "wal.WithMetaStore(&segmentList{}))",
+					new:  "wal.WithMetaStore(&segmentList{}), wal.WithSegmentFiler(segment.NewFiler(w.path, unflushed{walfs.New()})))",
+				},
+			},
 			faults: []string{"power-cut-all", "power-cut-majority"},
 		},
 		{
