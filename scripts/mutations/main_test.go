@@ -130,8 +130,9 @@ func TestReport(t *testing.T) {
 
 func TestFailure(t *testing.T) {
 	for out, want := range map[string]string{
-		"=== RUN   TestX\n    x_test.go:3: a is b\n--- FAIL: TestX (0.00s)\n": "x_test.go:3: a is b",
-		"=== RUN   TestX\npanic: test timed out after 1s\n":                   "panic: test timed out after 1s",
+		"=== RUN   TestX\n    x_test.go:3: a is b\n--- FAIL: TestX (0.00s)\n":         "x_test.go:3: a is b",
+		"=== RUN   TestX\n    x_test.go:2: seed 7\n    x_test.go:3: seed 7: a is b\n": "x_test.go:3: seed 7: a is b",
+		"=== RUN   TestX\npanic: test timed out after 1s\n":                           "panic: test timed out after 1s",
 		"FAIL\n": "it failed",
 	} {
 		if got := failure(out); got != want {

@@ -36,6 +36,7 @@ func (r *result) bad() bool { return r.CaughtBy == byNothing && r.Known == "" }
 
 func writeJSON(out io.Writer, all []result) error {
 	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false) // nothing of it is for a page
 	e.SetIndent("", "  ")
 	return e.Encode(all)
 }

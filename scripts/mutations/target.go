@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -45,12 +46,15 @@ func (t target) catch(ctx context.Context, root, overlay, dir string) (string, e
 
 func (t target) pattern() string { return "^" + t.name + "$" }
 
+// seedAlone matches a line that ends with a seed.
+var seedAlone = regexp.MustCompile(`seed[ =]\d+$`)
+
 // failure is the first line of a failed test's output that says what is wrong;
-// lines with a seed only tell how to repeat it.
+// lines with the seed alone only tell how to repeat it.
 func failure(out string) string {
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "panic: ") || strings.Contains(line, "_test.go:") && !strings.Contains(line, "seed") {
+		if strings.HasPrefix(line, "panic: ") || strings.Contains(line, "_test.go:") && !seedAlone.MatchString(line) {
 			return line
 		}
 	}
