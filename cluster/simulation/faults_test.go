@@ -20,6 +20,17 @@ var faults = []fault{
 		h.isolate(h.leader(random), true, true)
 		time.Sleep(between(random, 200*time.Millisecond, 4*time.Second))
 	}},
+	// The answers that are under way let the leader believe for longer than the
+	// others wait for it.
+	{"late answers, then silence", 5, func(h *history, random *rand.Rand) {
+		leader, lag := h.leader(random), between(random, 200*time.Millisecond, 800*time.Millisecond)
+		h.say("lag: %s gets all %v later", leader.config.NodeID, lag)
+		h.network.setLag(leader.addr(), lag)
+		time.Sleep(between(random, 300*time.Millisecond, 2*time.Second))
+		h.isolate(leader, true, false)
+		time.Sleep(between(random, time.Second, 3*time.Second))
+		h.network.setLag(leader.addr(), 0)
+	}},
 	{"cut a node off", 2, func(h *history, random *rand.Rand) {
 		h.isolate(h.any(random), true, true)
 		time.Sleep(between(random, 200*time.Millisecond, 4*time.Second))

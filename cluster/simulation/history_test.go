@@ -92,6 +92,12 @@ func (h *history) say(format string, args ...any) {
 	}
 }
 
+func (h *history) lastLines() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.trace[max(0, len(h.trace)-traceMax):])
+}
+
 func (h *history) random(stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(h.seed, stream)) //nolint:gosec // a simulation is repeatable
 }
@@ -283,12 +289,12 @@ func (h *history) run() (s sums) {
 		for _, s := range h.nodes {
 			s.close()
 		}
+		if h.t.Failed() {
+			h.t.Logf("seed %d; the last of what happened, in virtual time:\n%s", h.seed, strings.Join(h.lastLines(), "\n"))
+		}
 		// What is still under way ends by then. The bubble fails for goroutines
 		// that do not.
 		time.Sleep(patience)
-		if h.t.Failed() {
-			h.t.Logf("seed %d; the last of what happened, in virtual time:\n%s", h.seed, strings.Join(h.trace[max(0, len(h.trace)-traceMax):], "\n"))
-		}
 	}()
 	first, ok := h.begin()
 	if !ok {

@@ -46,7 +46,7 @@ func (l *layer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	at, ours := l.serverAt, l.clusterID
 	l.mu.Unlock()
 	meant := at(to)
-	err := errors.Join(l.awaitLinks(ctx, [2]string{l.addr, to}, [2]string{to, l.addr}), l.sleep(ctx, 2*l.network.delay()))
+	err := errors.Join(l.awaitLinks(ctx, [2]string{l.addr, to}, [2]string{to, l.addr}), l.sleep(ctx, l.network.delay(to)+l.network.delay(l.addr)))
 	if err != nil {
 		return nil, err
 	}

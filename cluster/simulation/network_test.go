@@ -22,15 +22,16 @@ type network struct {
 	mu        sync.Mutex
 	random    *rand.Rand
 	weather   weather
-	cut       map[[2]string]bool // from, to
-	changed   chan struct{}      // closed when cut changes
+	cut       map[[2]string]bool       // from, to
+	lag       map[string]time.Duration // more delay of what an address gets
+	changed   chan struct{}            // closed when cut changes
 	endpoints map[string]*endpoint
 	counts    struct{ calls, lost, duplicated, reset int }
 }
 
 func newNetwork(seed uint64) *network {
 	return &network{
-		random: rand.New(rand.NewPCG(seed, 1)), cut: map[[2]string]bool{}, //nolint:gosec // a simulation is repeatable
+		random: rand.New(rand.NewPCG(seed, 1)), cut: map[[2]string]bool{}, lag: map[string]time.Duration{}, //nolint:gosec // a simulation is repeatable
 		changed: make(chan struct{}), endpoints: map[string]*endpoint{},
 	}
 }
@@ -71,17 +72,25 @@ func (n *network) setWeather(w weather) {
 	n.weather = w
 }
 
-func (n *network) delay() time.Duration {
+// setLag delays what an address gets beside the weather.
+func (n *network) setLag(addr string, lag time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.delayLocked()
+	n.lag[addr] = lag
 }
 
-func (n *network) delayLocked() time.Duration {
+// delay draws how long something is under way to an address.
+func (n *network) delay(to string) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.delayLocked(to)
+}
+
+func (n *network) delayLocked(to string) time.Duration {
 	if n.weather.delayMax == 0 {
-		return 0
+		return n.lag[to]
 	}
-	return time.Duration(n.random.Int64N(int64(n.weather.delayMax)))
+	return n.lag[to] + time.Duration(n.random.Int64N(int64(n.weather.delayMax)))
 }
 
 func (n *network) at(addr string) *endpoint {
@@ -110,11 +119,11 @@ type fate struct {
 	detached bool
 }
 
-func (n *network) draw() fate {
+func (n *network) draw(from, to string) fate {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	f := fate{
-		there: n.delayLocked(), back: n.delayLocked(), again: time.Duration(n.random.Int64N(int64(3 * time.Second))),
+		there: n.delayLocked(to), back: n.delayLocked(from), again: time.Duration(n.random.Int64N(int64(3 * time.Second))),
 		lostThere: n.random.Float64() < n.weather.loss, lostBack: n.random.Float64() < n.weather.loss,
 		duplicate: n.random.Float64() < n.weather.duplicate, detached: n.random.IntN(2) == 0,
 	}
@@ -265,7 +274,7 @@ func (e *endpoint) awaitLinks(ctx context.Context, links ...[2]string) error {
 
 // Call implements cluster.Network.
 func (e *endpoint) Call(ctx context.Context, addr string, verb cluster.Verb, body []byte) ([]byte, error) {
-	f := e.network.draw()
+	f := e.network.draw(e.addr, addr)
 	if err := errors.Join(e.awaitLinks(ctx, [2]string{e.addr, addr}), e.sleep(ctx, f.there)); err != nil {
 		return nil, &cluster.CallError{Addr: addr, Err: err}
 	}

@@ -58,7 +58,7 @@ func (w *way) fail(err error) {
 }
 
 func (w *way) write(s segment) (err error) {
-	s.at = time.Now().Add(w.network.delay())
+	s.at = time.Now().Add(w.network.delay(w.to))
 	w.edit(func() {
 		if err = w.failure; err != nil {
 			return
