@@ -26,18 +26,20 @@ type campaign struct {
 
 // Exit codes of the campaign.
 const (
-	campaignFailed = 1
-	campaignUnable = 4
+	campaignFailed    = 1
+	campaignUndecided = 3
 )
 
 // harnessPatience is how long the campaign may take to end its nodes when it is
 // interrupted.
 const harnessPatience = 15 * time.Second
 
-// seen is what a campaign noticed.
-type seen struct {
-	Seed    uint64
-	Finding string
+// outcome is what came of one run of the campaign.
+type outcome struct {
+	// passed and failed are neither set where the run says nothing: text then
+	// has why. For one that failed it has the finding.
+	passed, failed bool
+	text           string
 }
 
 // build builds what all mutations share, once.
@@ -68,45 +70,38 @@ func (c *campaign) catch(ctx context.Context, m mutation, overlay string) (how s
 	}
 	for _, fault := range m.faults {
 		for i := range uint64(c.runs) { //nolint:gosec // not negative
-			found, unable, err := c.run(ctx, binary, fault, c.seed+i)
-			switch {
-			case err != nil:
+			seed := c.seed + i
+			with, err := c.run(ctx, binary, fault, seed)
+			if err != nil {
 				return "", 0, tried, err
-			case found == nil && unable != "":
-				tried = append(tried, fmt.Sprintf("campaign, %s: can't be run: %s", fault, unable))
-			case found == nil:
-				tried = append(tried, fmt.Sprintf("campaign, %s, seed %d: noticed nothing", fault, c.seed+i))
-			default:
-				control, unable, err := c.run(ctx, c.plain, fault, found.Seed)
-				if err != nil {
-					return "", 0, tried, err
-				}
-				if control == nil && unable == "" {
-					return fault + ": " + found.Finding, found.Seed, tried, nil
-				}
-				tried = append(tried, fmt.Sprintf("campaign, %s, seed %d: does not count, for without the mutation: %s", fault, found.Seed, reason(control, unable)))
 			}
-			if unable != "" && found == nil {
-				break
+			what := fmt.Sprintf("campaign, %s, seed %d: ", fault, seed)
+			switch {
+			case with.passed:
+				tried = append(tried, what+"noticed nothing")
+				continue
+			case !with.failed:
+				tried = append(tried, what+"says nothing: "+with.text)
+				continue
 			}
+			without, err := c.run(ctx, c.plain, fault, seed)
+			if err != nil {
+				return "", 0, tried, err
+			}
+			if without.passed {
+				return fault + ": " + with.text, seed, tried, nil
+			}
+			tried = append(tried, fmt.Sprintf("%sdoes not count (%s), for without the mutation it did not pass: %s", what, with.text, without.text))
 		}
 	}
 	return "", 0, tried, nil
 }
 
-func reason(s *seen, unable string) string {
-	if s != nil {
-		return s.Finding
-	}
-	return unable
-}
-
-// run makes one run of the campaign. It returns what was noticed, or why the
-// run could not be made.
-func (c *campaign) run(ctx context.Context, program, fault string, seed uint64) (*seen, string, error) {
+// run makes one run of the campaign.
+func (c *campaign) run(ctx context.Context, program, fault string, seed uint64) (outcome, error) {
 	out, err := os.MkdirTemp(c.dir, "campaign-*")
 	if err != nil {
-		return nil, "", err
+		return outcome{}, err
 	}
 	defer os.RemoveAll(out) //nolint:errcheck // in the temporary directory
 	//nolint:gosec // built above
@@ -119,26 +114,28 @@ func (c *campaign) run(ctx context.Context, program, fault string, seed uint64) 
 	h.Stderr = &complaint
 	report, err := h.Output()
 	if ctx.Err() != nil {
-		return nil, "", ctx.Err()
+		return outcome{}, ctx.Err()
 	}
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
-		return nil, "", err
+		return outcome{}, err
 	}
 	switch h.ProcessState.ExitCode() {
+	case 0:
+		return outcome{passed: true}, nil
 	case campaignFailed:
 		var r struct {
 			Findings []struct{ Rule, Text string } `json:"findings"`
 		}
 		if err := json.Unmarshal(report, &r); err != nil || len(r.Findings) == 0 {
-			return nil, "", fmt.Errorf("the campaign's report can't be read: %w", errors.Join(err, errNoFinding))
+			return outcome{}, fmt.Errorf("the campaign's report can't be read: %w", errors.Join(err, errNoFinding))
 		}
 		text, _, _ := strings.Cut(r.Findings[0].Text, "\n")
-		return &seen{seed, r.Findings[0].Rule + ": " + strings.TrimSuffix(text, ":")}, "", nil
-	case campaignUnable:
-		return nil, lastLine(complaint.String()), nil
+		return outcome{failed: true, text: r.Findings[0].Rule + ": " + strings.TrimSuffix(text, ":")}, nil
+	case campaignUndecided:
+		return outcome{text: "the run was invalid or undecided"}, nil
 	}
-	return nil, "", nil
+	return outcome{text: lastLine(complaint.String())}, nil
 }
 
 var errNoFinding = errors.New("it has no finding")
