@@ -22,6 +22,15 @@ func (h *history) pick(random *rand.Rand) (*cluster.Node, string) {
 	return s.node.Load(), s.config.NodeID
 }
 
+// patienceOf draws how long a client waits for an answer: mostly not long, so
+// that it asks another node while the first still believes something.
+func (h *history) patienceOf(random *rand.Rand) time.Duration {
+	if random.IntN(4) == 0 {
+		return between(random, time.Second, 4*time.Second)
+	}
+	return between(random, 20*time.Millisecond, 400*time.Millisecond)
+}
+
 var errDown = errors.New("the node is down")
 
 // client proposes and reads until the history heals. What has no outcome by
@@ -30,7 +39,7 @@ func (h *history) client(number int, first *cluster.View) {
 	random := h.random(100 + uint64(number)) //nolint:gosec // small
 	session := first.Index
 	for n := int64(1); !h.healing.Load(); n++ {
-		if random.IntN(3) == 0 {
+		if number < writers && random.IntN(2) == 0 {
 			w := &write{client: number, register: random.IntN(registers), value: firstTotal + n*clients + int64(number)}
 			w.command = writeOf(requestID(random), w.register, w.value)
 			w.begun = h.record.now()
@@ -41,7 +50,7 @@ func (h *history) client(number int, first *cluster.View) {
 		} else if view := h.look(random, number, session); view != nil {
 			session = max(session, view.Index)
 		}
-		time.Sleep(between(random, time.Millisecond, 100*time.Millisecond))
+		time.Sleep(between(random, time.Millisecond, 80*time.Millisecond))
 	}
 }
 
@@ -49,7 +58,7 @@ func (h *history) client(number int, first *cluster.View) {
 // known or the client has enough of it.
 func (h *history) insist(random *rand.Rand, w *write) bool {
 	for !h.healing.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), between(random, 50*time.Millisecond, 3*time.Second))
+		ctx, cancel := context.WithTimeout(context.Background(), h.patienceOf(random))
 		err := h.try(ctx, random, w)
 		cancel()
 		if err == nil {
@@ -116,7 +125,7 @@ func (h *history) checkError(name string, err error) {
 // look reads at some level on some node.
 func (h *history) look(random *rand.Rand, number int, session uint64) *cluster.View {
 	level := []cluster.Level{cluster.Linearizable, cluster.Linearizable, cluster.Session, cluster.Stale}[random.IntN(4)]
-	wait := between(random, 50*time.Millisecond, 2*time.Second)
+	wait := h.patienceOf(random)
 	node, name := h.pick(random)
 	if node == nil {
 		return nil

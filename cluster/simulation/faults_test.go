@@ -22,13 +22,32 @@ var faults = []fault{
 	}},
 	// The answers that are under way let the leader believe for longer than the
 	// others wait for it.
-	{"late answers, then silence", 5, func(h *history, random *rand.Rand) {
-		leader, lag := h.leader(random), between(random, 200*time.Millisecond, 800*time.Millisecond)
+	{"late answers, then silence", 3, func(h *history, random *rand.Rand) {
+		leader, lag := h.leader(random), between(random, 300*time.Millisecond, 500*time.Millisecond)
 		h.say("lag: %s gets all %v later", leader.config.NodeID, lag)
 		h.network.setLag(leader.addr(), lag)
 		time.Sleep(between(random, 300*time.Millisecond, 2*time.Second))
 		h.isolate(leader, true, false)
-		time.Sleep(between(random, time.Second, 3*time.Second))
+		h.watchRivals(between(random, time.Second, 3*time.Second))
+		h.network.setLag(leader.addr(), 0)
+	}},
+	// Another one is told to campaign at once, and the leader hears of that late.
+	{"late news of a transfer", 4, func(h *history, random *rand.Rand) {
+		leader, to := h.leader(random), h.any(random).config.NodeID
+		node, lag := leader.node.Load(), between(random, 200*time.Millisecond, 480*time.Millisecond)
+		if node == nil {
+			return
+		}
+		h.say("lag: %s gets all %v later, and hands over to %s", leader.config.NodeID, lag, to)
+		h.network.setLag(leader.addr(), lag)
+		var transferring sync.WaitGroup
+		transferring.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			h.say("late transfer to %s: %v", to, node.TransferLeadership(ctx, to))
+		})
+		h.watchRivals(between(random, time.Second, 2*time.Second))
+		transferring.Wait()
 		h.network.setLag(leader.addr(), 0)
 	}},
 	{"cut a node off", 2, func(h *history, random *rand.Rand) {
@@ -139,6 +158,23 @@ func (h *history) inject() {
 			time.Sleep(between(random, 50*time.Millisecond, 2*time.Second))
 		}
 	}
+}
+
+// watchRivals waits, and counts once if two nodes lead at a time.
+func (h *history) watchRivals(d time.Duration) {
+	seen := 0
+	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		leaders := 0
+		for _, s := range h.nodes {
+			if node := s.node.Load(); node != nil && node.Status().State == "leader" {
+				leaders++
+			}
+		}
+		if leaders > 1 {
+			seen = 1
+		}
+	}
+	h.rivals += seen
 }
 
 func (h *history) heal() {

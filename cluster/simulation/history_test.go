@@ -23,7 +23,8 @@ import (
 
 const (
 	registers = 3
-	clients   = 4
+	clients   = 7
+	writers   = 4 // of the clients, the first; they read as well
 	// chaos is how long faults are injected.
 	chaos = time.Minute
 	// patience bounds what must happen in a healed cluster. Virtual time.
@@ -46,7 +47,10 @@ type history struct {
 	trace   []string
 	leaders map[uint64]string // by term
 
-	faults map[string]int // by the goroutine that injects them
+	// By the goroutine that injects faults: what it did, and how often it saw two
+	// nodes at once that took themselves for the leader.
+	faults map[string]int
+	rivals int
 }
 
 // simulated is a node, or a place for one while it is down.
@@ -310,7 +314,7 @@ func (h *history) run() (s sums) {
 	working.Wait()
 	h.end(first)
 	s.histories, s.writes, s.reads = 1, len(h.record.writes), len(h.record.reads)
-	s.elections, s.virtual, s.faults = len(h.leaders), time.Since(h.began), h.faults
+	s.elections, s.virtual, s.faults, s.rivals = len(h.leaders), time.Since(h.began), h.faults, h.rivals
 	s.calls, s.lost, s.duplicated, s.reset = h.network.counts.calls, h.network.counts.lost, h.network.counts.duplicated, h.network.counts.reset
 	for _, n := range h.nodes {
 		if node := n.node.Load(); node != nil {

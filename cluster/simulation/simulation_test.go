@@ -19,6 +19,7 @@ var (
 // sums is what histories were made of.
 type sums struct {
 	histories, elections, terms    int
+	rivals                         int
 	writes, retried, reads         int
 	calls, lost, duplicated, reset int
 	virtual                        time.Duration
@@ -29,6 +30,7 @@ func (s *sums) add(o sums) {
 	s.histories += o.histories
 	s.elections += o.elections
 	s.terms += o.terms
+	s.rivals += o.rivals
 	s.writes += o.writes
 	s.retried += o.retried
 	s.reads += o.reads
@@ -73,8 +75,8 @@ func TestHistories(t *testing.T) {
 		}
 	})
 	took := time.Since(began)
-	t.Logf("%d histories in %v: %v of virtual time (%.0f in each second), %d leaders elected in %d terms",
-		all.histories, took.Round(time.Millisecond), all.virtual.Round(time.Second), all.virtual.Seconds()/took.Seconds(), all.elections, all.terms)
+	t.Logf("%d histories in %v: %v of virtual time (%.0f in each second), %d leaders elected in %d terms, %d times two at once",
+		all.histories, took.Round(time.Millisecond), all.virtual.Round(time.Second), all.virtual.Seconds()/took.Seconds(), all.elections, all.terms, all.rivals)
 	t.Logf("%d writes (%d tried more than once), %d reads; %d calls, %d lost, %d duplicated; %d streams reset",
 		all.writes, all.retried, all.reads, all.calls, all.lost, all.duplicated, all.reset)
 	for _, name := range slices.Sorted(maps.Keys(all.faults)) {
