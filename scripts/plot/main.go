@@ -134,7 +134,8 @@ func draw(title string, lines []line) string {
 	rule := func(x1, y1, x2, y2 float64) {
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#ccc"/>`+"\n", x1, y1, x2, y2)
 	}
-	text(left, top/2, "start", "median latency in ms by number of providers; %s", title)
+	text(left, top/2-6, "start", "median latency in ms by number of providers")
+	text(left, top/2+10, "start", "%s", title)
 	for e := x.low; e <= x.high; e++ {
 		at := x.at(math.Pow10(e))
 		rule(at, y.from, at, y.to)
