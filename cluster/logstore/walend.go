@@ -3,7 +3,6 @@ package logstore
 import (
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,13 +16,16 @@ const endFile = "end"
 // time of a disk. It outlives the process and not always a power cut, after
 // which it may be that of an earlier entry; never that of a later one.
 //
-//	index(8) crc32c(4), big endian
+// It is sealed as stable values are.
 type endMark struct {
 	f     *os.File
 	index uint64 // as it is written
 }
 
-const endMarkLen = 12
+// endMarkKey is what the mark's checksum counts in.
+var endMarkKey = []byte(endFile)
+
+const endMarkLen = valueHeaderLen + 8
 
 // openEndMark opens the mark of a log, or makes one that says nothing. So does
 // one that can't be read: a power cut may have met it.
@@ -37,11 +39,11 @@ func openEndMark(dir string) (*endMark, error) {
 	}
 	m := &endMark{f: f}
 	var b [endMarkLen]byte
-	switch _, err := f.ReadAt(b[:], 0); {
-	case err == nil && binary.BigEndian.Uint32(b[8:]) == crc32.Checksum(b[:8], castagnoli):
-		m.index = binary.BigEndian.Uint64(b[:])
-	case err != nil && !errors.Is(err, io.EOF):
+	if _, err := f.ReadAt(b[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(err, f.Close())
+	}
+	if value, reason := openValue(endMarkKey, b[:]); reason == "" {
+		m.index = binary.BigEndian.Uint64(value)
 	}
 	if created { // its block too: later writes need no room on the disk
 		m.index = 1
@@ -57,10 +59,8 @@ func (m *endMark) set(index uint64) error {
 	if index == m.index {
 		return nil
 	}
-	var b [endMarkLen]byte
-	binary.BigEndian.PutUint64(b[:], index)
-	binary.BigEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
-	if _, err := m.f.WriteAt(b[:], 0); err != nil {
+	b := sealValue(endMarkKey, binary.BigEndian.AppendUint64(nil, index))
+	if _, err := m.f.WriteAt(b, 0); err != nil {
 		return err
 	}
 	m.index = index

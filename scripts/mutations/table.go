@@ -85,8 +85,8 @@ func mutations() []mutation {
 			bug:  "the index of the last flushed entry is not written, so that a log cut off looks whole",
 			edits: []edit{{
 				file: "cluster/logstore/walend.go",
-				old:  "if _, err := m.f.WriteAt(b[:], 0); err != nil {",
-				new:  "if err := error(nil); err != nil {",
+				old:  "if _, err := m.f.WriteAt(b, 0); err != nil {",
+				new:  "if err := error(nil); err != nil && b != nil {",
 			}},
 			faults: []string{"truncate-log"},
 			test:   target{"./cluster/logstore", "TestWALCutOff"},
