@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/raft"
 )
@@ -28,7 +29,8 @@ const (
 //
 // All methods may be called concurrently.
 type Network interface {
-	// Raft is the stream layer that hashicorp/raft dials and accepts on.
+	// Raft is the stream layer that hashicorp/raft dials and accepts on. What it
+	// dials is a StreamTarget.
 	Raft() raft.StreamLayer
 	// Addr is the address that peers reach this node at.
 	Addr() string
@@ -43,13 +45,24 @@ type Network interface {
 	// handed to the handler; after, every connection from another cluster is
 	// refused with a *PeerError of code PeerOtherCluster.
 	SetClusterID(id string)
-	// SetServer tells which Raft server this node is, and how the one at an
-	// address is called, "" if it is none. Raft streams that are meant for
-	// another server than id are refused, and streams are opened for the
-	// server that at says is there. It is called before the first stream.
-	SetServer(id string, at func(addr string) string)
+	// SetServer tells which Raft server this node is. Raft streams that are meant
+	// for another one are refused. It is called before the first stream.
+	SetServer(id string)
 	// Close stops listening, and closes every stream and call in flight.
 	Close() error
+}
+
+// StreamTarget is what Raft's streams are opened to, and kept for: a server and
+// where it is. A node that lost its directory is another server at the same
+// address, and a stream to the one must not carry what is meant for the other.
+func StreamTarget(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
+	return addr + "#" + raft.ServerAddress(id)
+}
+
+// SplitStreamTarget is the reverse of StreamTarget. Without a server it is empty.
+func SplitStreamTarget(target raft.ServerAddress) (addr, server string) {
+	addr, server, _ = strings.Cut(string(target), "#")
+	return addr, server
 }
 
 // PeerHandler answers the calls of peers. The context ends with the call. An

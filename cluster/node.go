@@ -180,7 +180,7 @@ func open(config Config) (_ *Node, err error) {
 			return nil, err
 		}
 	}
-	config.Network.SetServer(n.raftID, n.serverAt)
+	config.Network.SetServer(n.raftID)
 	notices := make(chan bool, 16)
 	// The store and the snapshots tell the node of damage by themselves.
 	logs := &raftStore{LogStore: n.ahead, stable: n.store, failed: n.stop, votes: n.mayVote}

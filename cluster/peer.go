@@ -148,26 +148,6 @@ func (n *Node) servers() ([]raft.Server, error) {
 	return future.Configuration().Servers, nil
 }
 
-// serverAt returns the id of the server that the configuration has at an
-// address, "" if there is none.
-func (n *Node) serverAt(addr string) string {
-	select {
-	case <-n.opened:
-	default:
-		return "" // n.raft is not there yet
-	}
-	servers, err := n.servers()
-	if err != nil {
-		return ""
-	}
-	for _, s := range servers {
-		if string(s.Address) == addr {
-			return string(s.ID)
-		}
-	}
-	return ""
-}
-
 // isMember reports whether this node has a configuration.
 func (n *Node) isMember() bool {
 	servers, err := n.servers()

@@ -19,26 +19,32 @@ var errNotSeated = errors.New("this server is in no configuration yet, it casts 
 // It also keeps a server that was never in a configuration from voting: the one
 // whose place it takes may have voted in the same term. Streams that are meant
 // for that one do not reach it (Network.SetServer); this is a second bar.
+//
+// And it has two rules of the paper that hashicorp/raft has not; see install.go.
 type raftStore struct {
 	raft.LogStore
 	stable raft.StableStore
 	failed func(error)
 	votes  func() bool
+	base   position // of the snapshot that the state came from; by Raft's loop
 }
 
 // errNoRaft is a failure of hashicorp/raft to start.
 var errNoRaft = errors.New("raft does not start")
 
 // startRaft is raft.NewRaft on such a store.
-func startRaft(c *raft.Config, machine raft.FSM, s *raftStore, snaps raft.SnapshotStore, t raft.Transport) (*raft.Raft, error) {
+func startRaft(c *raft.Config, machine raft.FSM, s *raftStore, snaps *snapshots, t raft.Transport) (*raft.Raft, error) {
 	type outcome struct {
 		raft *raft.Raft
 		err  error
 	}
+	if err := s.startFrom(snaps); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoRaft, err)
+	}
 	done := make(chan outcome, 1)
 	go func() {
 		defer close(done)
-		r, err := raft.NewRaft(c, machine, s, s, snaps, t)
+		r, err := raft.NewRaft(c, machine, s, s, raftSnapshots{snaps, s}, t)
 		done <- outcome{r, err}
 	}()
 	o, ok := <-done
@@ -65,30 +71,49 @@ func (s *raftStore) IsMonotonic() bool {
 // have others that wait for them.
 func (s *raftStore) end(err error) {
 	s.failed(err)
+	if caller(raftLoop, raftStart) != "" {
+		runtime.Goexit()
+	}
+}
+
+// The functions of hashicorp/raft that are told apart: the two in which it panics
+// on failures of the log, and three that want different things of it.
+const (
+	raftLoop    = "github.com/hashicorp/raft.(*Raft).run"
+	raftStart   = "github.com/hashicorp/raft.NewRaft"
+	raftAppend  = "github.com/hashicorp/raft.(*Raft).appendEntries"
+	raftApply   = "github.com/hashicorp/raft.(*Raft).processLogs"
+	raftInstall = "github.com/hashicorp/raft.(*Raft).installSnapshot"
+)
+
+// caller returns the innermost of some functions that this goroutine is in, ""
+// if it is in none.
+func caller(functions ...string) string {
 	var callers [64]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
 	for {
 		frame, more := frames.Next()
-		if frame.Function == raftLoop || frame.Function == raftStart {
-			runtime.Goexit()
+		if slices.Contains(functions, frame.Function) {
+			return frame.Function
 		}
 		if !more {
-			return
+			return ""
 		}
 	}
 }
 
-// The functions of hashicorp/raft that panic on failures of the log.
-const (
-	raftLoop  = "github.com/hashicorp/raft.(*Raft).run"
-	raftStart = "github.com/hashicorp/raft.NewRaft"
-)
-
-// GetLog implements raft.LogStore. Raft asks only for what must be there.
+// GetLog implements raft.LogStore.
 func (s *raftStore) GetLog(index uint64, l *raft.Log) error {
 	err := s.LogStore.GetLog(index, l)
-	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+	switch {
+	case err == nil:
+	case !errors.Is(err, raft.ErrLogNotFound):
 		s.end(err)
+	case caller(raftAppend, raftApply) == raftApply: // it is committed
+		s.end(fmt.Errorf("entry %d is not in the log", index))
+	case index == s.base.index && caller(raftAppend, raftApply) == raftAppend:
+		*l = raft.Log{Index: s.base.index, Term: s.base.term, Type: raft.LogNoop}
+		return nil
 	}
 	return err
 }

@@ -205,18 +205,30 @@ func flip(t testing.TB, path, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := len(b) / 2
+	places := []int{len(b) / 2}
 	if text != "" {
-		if at = strings.Index(string(b), text); at < 0 {
-			t.Fatalf("%s has no %q", found[0], text)
+		// All of them: which page of a database is in use does not show.
+		places = nil
+		for at := 0; ; at++ {
+			next := strings.Index(string(b[at:]), text)
+			if next < 0 {
+				break
+			}
+			at += next
+			places = append(places, at)
 		}
+	}
+	if len(places) == 0 {
+		t.Fatalf("%s has no %q", found[0], text)
 	}
 	f, err := os.OpenFile(found[0], os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.WriteAt([]byte{b[at] ^ 0x10}, int64(at)); err != nil {
-		t.Fatal(err)
+	for _, at := range places {
+		if _, err := f.WriteAt([]byte{b[at] ^ 0x10}, int64(at)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"io"
 	"sync"
 	"time"
 
@@ -8,15 +9,25 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// peerTransport is a network transport with two differences, both for safety.
+// peerTransport is a network transport with four differences, all for safety.
 //
 // It has no fast path for heartbeats. On that path a heartbeat raises the term
 // from the transport's goroutine while the leader's loop still appends:
 // a deposed leader then stamps entries with a term it never won (hashicorp/raft
 // issue 695). Without it, heartbeats take their turn in Raft's own loop.
 //
-// And a follower's answer for entries reaches Raft only once this node has them
-// on its own disk: see logstore.Ahead, which needs that.
+// A follower's answer for entries reaches Raft only once this node has them on
+// its own disk: see logstore.Ahead, which needs that.
+//
+// A connection belongs to a server, not to an address. Raft goes on for a while
+// to send to a server that was removed; where its node is another server by now,
+// that one must not take what it gets for its own: a snapshot would cut off
+// entries that it has acknowledged.
+//
+// And no follower commits more than it was shown to have in common with the
+// leader (Raft paper, figure 2: min(leaderCommit, index of last new entry)).
+// hashicorp/raft commits up to the end of the follower's log, of which the rest
+// may be another leader's.
 type peerTransport struct {
 	*raft.NetworkTransport
 	written func(index uint64, gone <-chan struct{}) error
@@ -38,12 +49,38 @@ func newTransport(n Network, timeout time.Duration, log hclog.Logger, written fu
 // SetHeartbeatHandler ignores the handler, which is what turns the path off.
 func (peerTransport) SetHeartbeatHandler(func(raft.RPC)) {}
 
+// boundCommit bounds what a follower commits on a request.
+func boundCommit(args *raft.AppendEntriesRequest) {
+	args.LeaderCommitIndex = min(args.LeaderCommitIndex, args.PrevLogEntry+uint64(len(args.Entries)))
+}
+
 // AppendEntries implements raft.Transport.
 func (t peerTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	if err := t.NetworkTransport.AppendEntries(id, target, args, resp); err != nil {
+	boundCommit(args)
+	if err := t.NetworkTransport.AppendEntries(id, StreamTarget(id, target), args, resp); err != nil {
 		return err
 	}
 	return t.await(args, resp, t.stopped)
+}
+
+// RequestVote implements raft.Transport.
+func (t peerTransport) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	return t.NetworkTransport.RequestVote(id, StreamTarget(id, target), args, resp)
+}
+
+// RequestPreVote implements raft.WithPreVote.
+func (t peerTransport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	return t.NetworkTransport.RequestPreVote(id, StreamTarget(id, target), args, resp)
+}
+
+// InstallSnapshot implements raft.Transport.
+func (t peerTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	return t.NetworkTransport.InstallSnapshot(id, StreamTarget(id, target), args, resp, data)
+}
+
+// TimeoutNow implements raft.Transport.
+func (t peerTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress, args *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	return t.NetworkTransport.TimeoutNow(id, StreamTarget(id, target), args, resp)
 }
 
 // await waits until this node has written what the answer says a follower has.
@@ -56,7 +93,7 @@ func (t peerTransport) await(args *raft.AppendEntriesRequest, resp *raft.AppendE
 
 // AppendEntriesPipeline implements raft.Transport.
 func (t peerTransport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
-	inner, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
+	inner, err := t.NetworkTransport.AppendEntriesPipeline(id, StreamTarget(id, target))
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +115,12 @@ type writtenPipeline struct {
 	answers chan raft.AppendFuture
 	closing sync.Once
 	closed  chan struct{}
+}
+
+// AppendEntries implements raft.AppendPipeline.
+func (p *writtenPipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	boundCommit(args)
+	return p.AppendPipeline.AppendEntries(args, resp)
 }
 
 func (p *writtenPipeline) run(t peerTransport) {

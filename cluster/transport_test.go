@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"errors"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,10 +19,17 @@ type streams struct {
 
 func (s streams) Raft() raft.StreamLayer { return s.raft }
 
-type layer struct{ net.Listener }
+type layer struct {
+	net.Listener
+	dialed chan<- string // the servers, if anybody wants to know
+}
 
-func (layer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout("tcp", string(addr), timeout)
+func (l layer) Dial(target raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	addr, server := SplitStreamTarget(target)
+	if l.dialed != nil {
+		l.dialed <- server
+	}
+	return net.DialTimeout("tcp", addr, timeout)
 }
 
 // A heartbeat comes out where Raft's own loop reads, like everything else, and
@@ -31,7 +40,7 @@ func TestHeartbeatsTakeTheirTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newTransport(streams{raft: layer{l}}, 10*time.Second, hclog.NewNullLogger(), nil, nil)
+		p := newTransport(streams{raft: layer{Listener: l}}, 10*time.Second, hclog.NewNullLogger(), nil, nil)
 		t.Cleanup(func() { _ = p.Close() })
 		return p
 	}
@@ -56,5 +65,56 @@ func TestHeartbeatsTakeTheirTurn(t *testing.T) {
 	}
 	if err := <-sent; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A connection to a server is not used for another one at its address, which a
+// node without its old directory is: what is meant for the old one would reach it.
+func TestConnectionsAreKeptByServer(t *testing.T) {
+	open := func(dialed chan<- string) peerTransport {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newTransport(streams{raft: layer{l, dialed}}, 10*time.Second, hclog.NewNullLogger(), nil, nil)
+		t.Cleanup(func() { _ = p.Close() })
+		return p
+	}
+	dialed := make(chan string, 8)
+	follower, leader := open(nil), open(dialed)
+	go func() {
+		for r := range follower.Consumer() {
+			switch r.Command.(type) {
+			case *raft.RequestVoteRequest:
+				r.Respond(&raft.RequestVoteResponse{}, nil)
+			case *raft.AppendEntriesRequest:
+				r.Respond(&raft.AppendEntriesResponse{}, nil)
+			case *raft.TimeoutNowRequest:
+				r.Respond(&raft.TimeoutNowResponse{}, nil)
+			case *raft.InstallSnapshotRequest:
+				r.Respond(&raft.InstallSnapshotResponse{}, nil)
+			}
+		}
+	}()
+	head := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte("leader"), Addr: []byte(leader.LocalAddr())}
+	at := follower.LocalAddr()
+	for _, id := range []raft.ServerID{"n2@1", "n2@2"} {
+		err := errors.Join(
+			leader.AppendEntries(id, at, &raft.AppendEntriesRequest{RPCHeader: head}, &raft.AppendEntriesResponse{}),
+			leader.RequestVote(id, at, &raft.RequestVoteRequest{RPCHeader: head}, &raft.RequestVoteResponse{}),
+			leader.InstallSnapshot(id, at, &raft.InstallSnapshotRequest{RPCHeader: head}, &raft.InstallSnapshotResponse{}, strings.NewReader("")),
+			leader.TimeoutNow(id, at, &raft.TimeoutNowRequest{RPCHeader: head}, &raft.TimeoutNowResponse{}),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(dialed) == 0 {
+			t.Errorf("%s was sent to over a connection to another server", id)
+		}
+		for len(dialed) > 0 {
+			if got := <-dialed; got != string(id) {
+				t.Errorf("a connection to %q was opened for %s", got, id)
+			}
+		}
 	}
 }

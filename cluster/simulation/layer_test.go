@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster"
 )
 
 // layer is the stream layer of an endpoint.
@@ -36,40 +38,38 @@ func (l *layer) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// Dial implements raft.StreamLayer. The other end must be the server that the
-// configuration has there.
-func (l *layer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+// Dial implements raft.StreamLayer. The other end must be the server that is meant.
+func (l *layer) Dial(target raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	to := string(addr)
+	to, meant := cluster.SplitStreamTarget(target)
 	l.mu.Lock()
-	at, ours := l.serverAt, l.clusterID
+	ours := l.clusterID
 	l.mu.Unlock()
-	meant := at(to)
 	err := errors.Join(l.awaitLinks(ctx, [2]string{l.addr, to}, [2]string{to, l.addr}), l.sleep(ctx, l.network.delay(to)+l.network.delay(l.addr)))
 	if err != nil {
 		return nil, err
 	}
-	target := l.network.at(to)
-	if target == nil || l.isClosed() {
+	other := l.network.at(to)
+	if other == nil || l.isClosed() {
 		return nil, errRefused
 	}
-	target.mu.Lock()
-	theirs, server := target.clusterID, target.server
-	target.mu.Unlock()
-	if ours == "" || ours != theirs || meant != "" && meant != server {
+	other.mu.Lock()
+	theirs, server := other.clusterID, other.server
+	other.mu.Unlock()
+	if ours == "" || ours != theirs || meant != server {
 		return nil, errRefused
 	}
 	near, far := connect(l.network, l.addr, to)
 	select {
-	case target.accepted <- far:
+	case other.accepted <- far:
 	default:
 		return nil, errRefused
 	}
 	l.keep(near)
-	target.keep(far)
+	other.keep(far)
 	// Either may have closed since it was looked at, and nobody would close these.
-	if l.isClosed() || target.isClosed() {
+	if l.isClosed() || other.isClosed() {
 		near.reset()
 		return nil, errRefused
 	}

@@ -163,7 +163,6 @@ type endpoint struct {
 	handler   cluster.PeerHandler
 	clusterID string
 	server    string
-	serverAt  func(string) string
 	streams   []*stream
 }
 
@@ -194,10 +193,10 @@ func (e *endpoint) SetClusterID(id string) {
 	e.clusterID = id
 }
 
-func (e *endpoint) SetServer(id string, at func(string) string) {
+func (e *endpoint) SetServer(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.server, e.serverAt = id, at
+	e.server = id
 }
 
 func (e *endpoint) takeStreams() []*stream {

@@ -42,11 +42,22 @@ func mutations() []mutation {
 			bug:  "a Raft stream is taken by whichever server has the address now",
 			edits: []edit{{
 				file: "transport/raftnet/accept.go",
-				old:  "if own := n.servers.Load(); refused == nil &&",
-				new:  "if own := n.servers.Load(); false && refused == nil &&",
+				old:  "if own := n.server.Load(); refused == nil &&",
+				new:  "if own := n.server.Load(); false && refused == nil &&",
 			}},
 			faults: []string{"forget-vote", "forget-log"},
 			test:   target{"./transport/raftnet", "TestStreamsReachTheServerTheyAreMeantFor"},
+		},
+		{
+			name: "snapshot-cuts-log",
+			bug:  "a snapshot from the leader removes the acknowledged entries behind it",
+			edits: []edit{{
+				file: "cluster/install.go",
+				old:  "if hi < s.base.index {",
+				new:  "if hi < s.base.index || hi > 0 {",
+			}},
+			faults: []string{"snapshot-install"},
+			test:   target{"./cluster", "TestSnapshotKeepsWhatFollowsIt"},
 		},
 		{
 			name: "no-fsync",

@@ -84,8 +84,8 @@ func (n *Net) shakeHands(l *link) (preamble, bool) {
 	if refused == nil {
 		refused = admit(own, p.clusterID, p.kind, 0)
 	}
-	if own := n.servers.Load(); refused == nil && p.kind == kindRaft && own != nil && p.server != own.id {
-		refused = refusal(cluster.PeerRefused, "this is server %q, not %q", own.id, p.server)
+	if own := n.server.Load(); refused == nil && p.kind == kindRaft && own != nil && p.server != *own {
+		refused = refusal(cluster.PeerRefused, "this is server %q, not %q", *own, p.server)
 	}
 	if refused == nil && p.kind == kindRaft && n.streams.stopped() {
 		refused = refusal(cluster.PeerNotReady, "Raft has stopped on this node")

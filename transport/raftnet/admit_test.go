@@ -167,27 +167,23 @@ func TestLongClusterID(t *testing.T) {
 // must not be taken for it.
 func TestStreamsReachTheServerTheyAreMeantFor(t *testing.T) {
 	a, b := listen(t, "c"), listen(t, "c")
-	names := map[string]string{}
-	a.SetServer("a@1", func(addr string) string { return names[addr] })
-	b.SetServer("b@2", func(string) string { return "" })
-	dial := func() error {
-		conn, err := a.Raft().Dial(raft.ServerAddress(b.Addr()), 5*time.Second)
+	a.SetServer("a@1")
+	b.SetServer("b@2")
+	dial := func(id raft.ServerID) error {
+		conn, err := a.Raft().Dial(cluster.StreamTarget(id, raft.ServerAddress(b.Addr())), 5*time.Second)
 		if err == nil {
 			err = conn.Close()
 		}
 		return err
 	}
-	if err := dial(); err == nil || !strings.Contains(err.Error(), "no server") {
-		t.Errorf("a server that is not known: %v", err)
+	for _, other := range []raft.ServerID{"", "b@1"} {
+		err := dial(other)
+		wantPeerError(t, err, cluster.PeerRefused)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`"b@2", not %q`, other)) {
+			t.Errorf("the refusal does not name both: %v", err)
+		}
 	}
-	names[b.Addr()] = "b@1"
-	err := dial()
-	wantPeerError(t, err, cluster.PeerRefused)
-	if err == nil || !strings.Contains(err.Error(), `"b@2", not "b@1"`) {
-		t.Errorf("the refusal does not name both: %v", err)
-	}
-	names[b.Addr()] = "b@2"
-	if err := dial(); err != nil {
+	if err := dial("b@2"); err != nil {
 		t.Error(err)
 	}
 }

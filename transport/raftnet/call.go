@@ -114,7 +114,7 @@ func (n *Net) connect(ctx context.Context, q *peer) (*callConn, error) {
 	}
 	dialing, cancel := n.withHandshakeTimeout(ctx)
 	defer cancel()
-	l, err := n.dial(dialing, q.addr, kindCall)
+	l, err := n.dial(dialing, q.addr, "", kindCall)
 	if err != nil {
 		return nil, err
 	}

@@ -12,10 +12,10 @@ import (
 
 var errHandshakeTimeout = errors.New("the handshake took too long")
 
-// dial opens a connection and does the dialer's part of the handshake. The
-// context must end. The error is a *cluster.PeerError if the peer refused,
+// dial opens a connection and does the dialer's part of the handshake. A stream
+// names the server that it is meant for. The context must end. The error is a *cluster.PeerError if the peer refused,
 // otherwise a *cluster.CallError that was not sent.
-func (n *Net) dial(ctx context.Context, addr string, k kind) (*link, error) {
+func (n *Net) dial(ctx context.Context, addr, server string, k kind) (*link, error) {
 	// Go turns Nagle's algorithm off on every TCP connection by itself.
 	dialer := net.Dialer{KeepAliveConfig: keepAliveConfig()}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
@@ -27,7 +27,7 @@ func (n *Net) dial(ctx context.Context, addr string, k kind) (*link, error) {
 		return nil, n.unsent(addr, ErrClosed)
 	}
 	stop := context.AfterFunc(ctx, l.abort)
-	err = n.introduce(ctx, l, addr, k)
+	err = n.introduce(ctx, l, addr, server, k)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -43,8 +43,8 @@ func (n *Net) dial(ctx context.Context, addr string, k kind) (*link, error) {
 	return nil, n.unsent(addr, n.because(ctx, err))
 }
 
-// introduce says who dials, and hears whether that is welcome.
-func (n *Net) introduce(ctx context.Context, l *link, addr string, k kind) error {
+// introduce says who dials and for whom, and hears whether that is welcome.
+func (n *Net) introduce(ctx context.Context, l *link, addr, server string, k kind) error {
 	if n.config.ClientTLS != nil {
 		secured, err := n.secure(ctx, l.raw, addr)
 		if err != nil {
@@ -52,14 +52,9 @@ func (n *Net) introduce(ctx context.Context, l *link, addr string, k kind) error
 		}
 		l.Conn = secured
 	}
-	id, server := *n.clusterID.Load(), ""
-	if known := n.servers.Load(); k == kindRaft && known != nil {
-		if server = known.at(addr); server == "" {
-			return fmt.Errorf("no server of the configuration is at %s", addr)
-		}
-	}
+	id := *n.clusterID.Load()
 	l.greeted(k, id)
-	if _, err := l.Write(appendPreamble(nil, preamble{kind: k, clusterID: id, server: server})); err != nil {
+	if _, err := l.Write(appendPreamble(nil, preamble{kind: k, clusterID: id, server: server[:min(len(server), serverIDLenMax)]})); err != nil {
 		return err
 	}
 	if err := readWelcome(l); err != nil {

@@ -54,7 +54,7 @@ type Net struct {
 
 	clusterID atomic.Pointer[string]
 	handler   atomic.Pointer[cluster.PeerHandler]
-	servers   atomic.Pointer[servers] // nil: streams are not told apart
+	server    atomic.Pointer[string] // nil: streams are not told apart
 
 	handshakes, raftStreams, callConns, calls places
 	callBytes                                 atomic.Int64
@@ -173,16 +173,10 @@ func (n *Net) SetClusterID(id string) {
 	closeAll(n.pool.dropIdle())
 }
 
-// servers are who this node is and who it takes the others for.
-type servers struct {
-	id string
-	at func(addr string) string
-}
-
 // SetServer implements cluster.Network. An id longer than 128 bytes is cut off.
-func (n *Net) SetServer(id string, at func(addr string) string) {
-	cut := func(id string) string { return id[:min(len(id), serverIDLenMax)] }
-	n.servers.Store(&servers{cut(id), func(addr string) string { return cut(at(addr)) }})
+func (n *Net) SetServer(id string) {
+	id = id[:min(len(id), serverIDLenMax)]
+	n.server.Store(&id)
 }
 
 // Close implements cluster.Network. Connections are closed before anything is

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster"
 )
 
 // streamLayer is Raft's part of the port.
@@ -71,12 +73,13 @@ func (s *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 	if timeout <= 0 {
 		timeout = s.n.limits.HandshakeTimeout
 	}
+	addr, server := cluster.SplitStreamTarget(address)
 	if s.stopped() {
-		return nil, s.n.unsent(string(address), ErrClosed)
+		return nil, s.n.unsent(addr, ErrClosed)
 	}
 	ctx, cancel := context.WithTimeoutCause(s.n.ctx, timeout, errHandshakeTimeout)
 	defer cancel()
-	l, err := s.n.dial(ctx, string(address), kindRaft)
+	l, err := s.n.dial(ctx, addr, server, kindRaft)
 	if err != nil {
 		return nil, err
 	}
