@@ -40,8 +40,11 @@ type Fleet interface {
 	// DataDir holds what the node keeps.
 	DataDir(node int) string
 
-	// Start starts a node that does not run.
+	// Start starts a node that does not run, from the program that it ran last.
 	Start(node int) error
+	// StartWith starts it from that program, empty for the fleet's own, and
+	// with those variables beside the driver's. Start does the same from then on.
+	StartWith(node int, program string, env ...string) error
 	// Running reports whether the node's process is there.
 	Running(node int) bool
 	// Exited is closed when the process that runs now has ended.

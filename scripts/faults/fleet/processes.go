@@ -66,14 +66,21 @@ type process struct {
 	exited chan struct{}
 }
 
+// image is what a node is started from.
+type image struct {
+	program string
+	env     []string // beside the driver's
+}
+
 // Processes is a Fleet of processes on this machine.
 type Processes struct {
 	config Config
 	net    network
 	disks  disks
 
-	drops map[[2]int]bool
-	loss  map[int]int
+	drops  map[[2]int]bool
+	loss   map[int]int
+	images []image
 
 	mu    sync.Mutex // for what other goroutines may ask
 	nodes []*process // nil where none was started
@@ -85,6 +92,7 @@ func Open(c Config) (*Processes, error) {
 	p := &Processes{
 		config: c, drops: map[[2]int]bool{}, loss: map[int]int{},
 		nodes: make([]*process, c.Nodes+c.Spare), cut: map[int]bool{},
+		images: slices.Repeat([]image{{program: c.Program}}, c.Nodes+c.Spare),
 	}
 	var err error
 	if unable := namespacesUnable(); c.Loopback || unable != "" {
@@ -142,6 +150,15 @@ func (p *Processes) logFile(node int) string {
 	return filepath.Join(p.config.Dir, p.Name(node)+".log")
 }
 
+// StartWith implements Fleet.
+func (p *Processes) StartWith(node int, program string, env ...string) error {
+	if program == "" {
+		program = p.config.Program
+	}
+	p.images[node] = image{program, env}
+	return p.Start(node)
+}
+
 // Start implements Fleet.
 func (p *Processes) Start(node int) error {
 	if p.Running(node) {
@@ -162,7 +179,7 @@ func (p *Processes) Start(node int) error {
 		join = append(join, p.Peer(i))
 	}
 	args := []string{
-		p.config.Program, "serve", "--node-id", p.Name(node), "--data-dir", p.DataDir(node), "--insecure-listen",
+		p.images[node].program, "serve", "--node-id", p.Name(node), "--data-dir", p.DataDir(node), "--insecure-listen",
 		"--listen", api, "--peer-listen", peer, "--join", strings.Join(join, ","),
 	}
 	if node < p.config.Nodes {
@@ -175,6 +192,7 @@ func (p *Processes) Start(node int) error {
 	}
 	fmt.Fprintf(log, "--- started %s\n", time.Now().Format(time.RFC3339Nano))
 	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // the program that was asked for
+	cmd.Env = append(os.Environ(), p.images[node].env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// A driver that is killed takes its nodes with it, and a ^C is the
 	// driver's to handle.
