@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/clustertest"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/tree"
 )
@@ -405,7 +406,7 @@ func TestNewAddress(t *testing.T) {
 	if err := moved.Close(); err != nil {
 		t.Fatal(err)
 	}
-	moved.addr = freeAddr(t)
+	moved.addr = clustertest.FreeAddr(t)
 	moved.open()
 	moved.awaitReady()
 	nodes[0].propose(createRoot(t, "host"))
@@ -415,7 +416,7 @@ func TestNewAddress(t *testing.T) {
 	if err := alone.Close(); err != nil {
 		t.Fatal(err)
 	}
-	alone.addr = freeAddr(t)
+	alone.addr = clustertest.FreeAddr(t)
 	alone.open()
 	await(t, "the configuration has the new address", func(ctx context.Context) error {
 		members, err := alone.Members(ctx)

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/clustertest"
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/raftnet"
@@ -55,23 +55,13 @@ func testLogger(t testing.TB) hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: os.Stderr})
 }
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // layOut prepares n nodes that expect each other, and starts none.
 func layOut(t testing.TB, n int, adapt func(*cluster.Config)) []*testNode {
 	t.Helper()
 	dir := t.TempDir()
 	var addrs []string
 	for range n {
-		addrs = append(addrs, freeAddr(t))
+		addrs = append(addrs, clustertest.FreeAddr(t))
 	}
 	nodes := make([]*testNode, n)
 	for i := range nodes {

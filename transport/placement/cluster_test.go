@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/clustertest"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -27,16 +27,6 @@ type member struct {
 	url string
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // startMembers starts a cluster of n nodes with an empty store and returns
 // once all are ready, the leader first.
 func startMembers(t *testing.T, n int) []member {
@@ -44,7 +34,7 @@ func startMembers(t *testing.T, n int) []member {
 	dir := t.TempDir()
 	var addrs []string
 	for range n {
-		addrs = append(addrs, freeAddr(t))
+		addrs = append(addrs, clustertest.FreeAddr(t))
 	}
 	members := make([]member, n)
 	for i := range members {
