@@ -43,6 +43,10 @@ func (a abilities) refuses(f fault) string {
 func (a abilities) list(out io.Writer) {
 	for _, f := range faults() {
 		fmt.Fprintf(out, "%-18s %s\n", f.name, f.summary)
+		if f.bounds != (bounds{}) {
+			most := f.bounds.orUsual()
+			fmt.Fprintf(out, "%-18s   a write within %v, all well within %v\n", "", most.wrote, most.well)
+		}
 		if why := a.refuses(f); why != "" {
 			fmt.Fprintf(out, "%-18s   not here: %s\n", "", why)
 		}

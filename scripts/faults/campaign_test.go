@@ -113,7 +113,6 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("gap %v, want the second from heal to write", gap)
 	}
 	p.Bands[0].QuorumLost = false
-	p.Slow = nil
 	p.measure()
 	if p.RateDuring > 211 || p.Bands[0].Gap < 2900*time.Millisecond {
 		t.Errorf("with quorum: %.1f a second, gap %v", p.RateDuring, p.Bands[0].Gap)

@@ -22,7 +22,7 @@ const refuseTimeout = 25 * time.Second
 
 func damageFaults() []fault {
 	of := func(name, what string, choose func(path string) bool, f func(*run, string) (string, error)) fault {
-		return fault{name: name, summary: what + " of one node while it is down", inject: func(ctx context.Context, r *run, note noting) error {
+		return fault{name: name, summary: what + " of one node while it is down", bounds: rebuilt, inject: func(ctx context.Context, r *run, note noting) error {
 			return r.damage(ctx, note, choose, f)
 		}}
 	}
@@ -34,12 +34,14 @@ func damageFaults() []fault {
 		of("delete-metadata", "a file that is neither log nor snapshot deleted", isMetadata, remove),
 		of("flip-snapshot", "bits flipped in a snapshot", isSnapshot, flip),
 		of("truncate-snapshot", "the end of a snapshot cut off", isSnapshot, truncate),
-		{name: "lose-directory", summary: "all that one node keeps deleted while it is down", inject: replaceNode},
+		{name: "lose-directory", summary: "all that one node keeps deleted while it is down", bounds: rebuilt, inject: replaceNode},
 		{name: "forget-vote", summary: "a node loses all and is back at once; the leader is down, the rest has been behind", needs: fleet.Network,
+			bounds: bounds{wrote: restarted.wrote, well: rebuilt.well},
 			inject: func(ctx context.Context, r *run, note noting) error {
 				return r.forgetful(ctx, note, "all", r.fleet.Wipe)
 			}},
 		{name: "forget-log", summary: "the same, where a node loses its log only", needs: fleet.Network,
+			bounds: bounds{wrote: restarted.wrote, well: rebuilt.well},
 			inject: func(ctx context.Context, r *run, note noting) error {
 				return r.forgetful(ctx, note, "its log", r.loseLog)
 			}},
@@ -92,6 +94,7 @@ func (r *run) damage(ctx context.Context, note noting, choose func(string) bool,
 		return err
 	}
 	b.What += fmt.Sprintf(": %s %s", did, below)
+	r.mended()
 	if err := r.start(node); err != nil {
 		return err
 	}
@@ -239,6 +242,7 @@ func (r *run) forgetful(ctx context.Context, note noting, what string, lose func
 	if err := r.hold(ctx, 2*time.Second, 4*time.Second); err != nil {
 		return err
 	}
+	r.mended()
 	if err := r.start(leader); err != nil {
 		return err
 	}

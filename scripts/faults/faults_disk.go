@@ -10,9 +10,10 @@ import (
 func diskFaults() []fault {
 	all := []fault{
 		{name: "power-cut-one", summary: "one node ends and loses what it has not synced", inject: powerCutOne},
-		{name: "power-cut-majority", summary: "the same for a majority at once", inject: powerCutMajority},
-		{name: "power-cut-all", summary: "the same for all nodes at once", inject: powerCutAll},
-		{name: "disk-full", summary: "no space on one node's disk, the leader's as likely as not, for 4 to 9 s", stuff: true, inject: diskFull},
+		{name: "power-cut-majority", summary: "the same for a majority at once", bounds: restarted, inject: powerCutMajority},
+		{name: "power-cut-all", summary: "the same for all nodes at once", bounds: restarted, inject: powerCutAll},
+		{name: "disk-full", summary: "no space on one node's disk, the leader's as likely as not, for 4 to 9 s", stuff: true,
+			bounds: bounds{wrote: 5 * time.Second}, inject: diskFull},
 	}
 	for i := range all {
 		all[i].needs = fleet.Disk

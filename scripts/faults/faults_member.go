@@ -16,9 +16,9 @@ const leaveTimeout = 20 * time.Second
 
 func memberFaults() []fault {
 	return []fault{
-		{name: "transfer-leader", summary: "leadership handed to another node, three times", inject: transferLeader},
-		{name: "replace-node", summary: "a node killed and its data removed; it joins anew", inject: replaceNode},
-		{name: "remove-leader", summary: "the leader removed from the cluster; it joins anew", inject: removeLeader},
+		{name: "transfer-leader", summary: "leadership handed to another node, three times", bounds: bounds{wrote: 300 * time.Millisecond}, inject: transferLeader},
+		{name: "replace-node", summary: "a node killed and its data removed; it joins anew", bounds: rebuilt, inject: replaceNode},
+		{name: "remove-leader", summary: "the leader removed from the cluster; it joins anew", bounds: rebuilt, inject: removeLeader},
 		{name: "grow-shrink", summary: "two nodes join, then any two are removed", spare: 2, inject: growShrink},
 		{name: "snapshot-install", summary: "a node that was down for 4 to 8 s gets a snapshot, as the log is short", flag: "snapshot-threshold",
 			args: []string{"--snapshot-threshold", "200"}, inject: installSnapshot},
@@ -103,8 +103,12 @@ func transferLeader(ctx context.Context, r *run, note noting) error {
 		b := note(false, "%s hands over to %s", r.fleet.Name(leader), r.fleet.Name(to))
 		if err := r.admin.TransferLeadership(ctx, r.fleet.Name(to)); err != nil {
 			b.What += ": " + err.Error()
+			b.Refused = true
 		}
 		b.Healed = r.rec.Now()
+		if err := r.recover(ctx, []*band{b}); err != nil {
+			return err
+		}
 		if err := r.hold(ctx, 500*time.Millisecond, 1500*time.Millisecond); err != nil {
 			return err
 		}
@@ -126,6 +130,7 @@ func replaceNode(ctx context.Context, r *run, note noting) error {
 	if err := r.hold(ctx, 200*time.Millisecond, 2*time.Second); err != nil {
 		return err
 	}
+	r.mended()
 	return r.joinAnew(ctx, node, m.RaftID)
 }
 
@@ -162,6 +167,7 @@ func removeLeader(ctx context.Context, r *run, note noting) error {
 	if err := r.hold(ctx, 200*time.Millisecond, 2*time.Second); err != nil {
 		return err
 	}
+	r.mended()
 	return r.joinAnew(ctx, leader, "")
 }
 

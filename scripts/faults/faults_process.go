@@ -12,8 +12,8 @@ func processFaults() []fault {
 	return []fault{
 		{name: "kill-leader", summary: "SIGKILL of the leader, restart after 1 to 4 s", inject: killLeader},
 		{name: "kill-follower", summary: "SIGKILL of a follower, restart after 1 to 4 s", inject: killFollower},
-		{name: "kill-majority", summary: "SIGKILL of a majority at once, restart after 0.5 to 2 s", inject: killMajority},
-		{name: "kill-all", summary: "SIGKILL of all nodes at once, restart after 0.2 to 1 s", inject: killAll},
+		{name: "kill-majority", summary: "SIGKILL of a majority at once, restart after 0.5 to 2 s", bounds: restarted, inject: killMajority},
+		{name: "kill-all", summary: "SIGKILL of all nodes at once, restart after 0.2 to 1 s", bounds: restarted, inject: killAll},
 		{name: "pause-leader", summary: "SIGSTOP of the leader for 0.5 to 10 s", inject: pauseLeader},
 		{name: "pause-follower", summary: "SIGSTOP of a follower for 0.5 to 10 s", inject: pauseFollower},
 		{name: "pause-majority", summary: "SIGSTOP of a majority, with the leader, for 0.5 to 4 s", inject: pauseMajority},

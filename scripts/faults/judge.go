@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/treenode/treenode/client"
 	"github.com/treenode/treenode/scripts/faults/check"
@@ -22,13 +21,6 @@ const (
 
 // rateLeast is how many operations a second make a run say something.
 const rateLeast = 100
-
-// bounds are how soon all should be as before. Over them a run is not failed,
-// but the report says so.
-const (
-	wroteBound = 3 * time.Second
-	wellBound  = 5 * time.Second
-)
 
 // finals reads everything once more from every node, as part of the history:
 // what was acknowledged last would be seen by nobody else.
@@ -106,7 +98,9 @@ func (r *run) judge(ctx context.Context) (*report, error) {
 	p.NotApplied = r.rec.NotApplied()
 	p.looks = r.watch.all()
 	p.ops = h.Ops
+	p.late = r.late
 	p.measure()
+	p.boundAll(func(name string) bounds { return faultNamed(name).bounds })
 	p.decide()
 	return p, errors.Join(r.save("history.json", h), p.write())
 }

@@ -43,6 +43,12 @@ Examples:
   scripts/fault-campaign -runs 1 -seed 42 -mix -faults partition-flap,kill-follower
   scripts/fault-campaign -runs 200 -duration 20s -o json > campaign.json
 
+A run fails also where the cluster takes too long to recover: usually a write is
+acknowledged within 3 s of the fault (of its healing, where the quorum was lost)
+and all is well 5 s after the healing; -list shows what else a fault has. Where
+the driver's own ticks came late at that time, the machine was too busy to tell:
+the run is invalid.
+
 Exit codes: 0 all runs passed, 1 a run failed, 2 wrong usage, 3 a run was
 invalid or undecided, 4 a run could not be made here.
 

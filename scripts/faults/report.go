@@ -32,10 +32,12 @@ type report struct {
 	NotApplied int `json:"not_applied"`
 	// Internal has answers by which a node calls itself damaged.
 	Internal []string `json:"internal,omitempty"`
-	Slow     []string `json:"slow,omitempty"`
+	// Late is the latest tick of the driver's own.
+	Late time.Duration `json:"driver_late_nanos"`
 
 	looks []look
 	ops   []*check.Op
+	late  *lateness
 }
 
 func (p *report) find(rule, text string) {
@@ -86,13 +88,8 @@ func (p *report) measure() {
 	slices.Sort(writes)
 	for _, b := range p.Bands {
 		b.Gap = b.gapIn(writes)
-		if b.Gap > wroteBound || b.Wrote == 0 {
-			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): no write for %v", b.Fault, b.What, seconds(b.Gap)))
-		}
-		if well := b.wellIn(); well > wellBound || b.Well == 0 {
-			p.Slow = append(p.Slow, fmt.Sprintf("%s (%s): all was well %v after it was healed", b.Fault, b.What, seconds(well)))
-		}
 	}
+	p.Late = p.late.within(0, p.Done)
 }
 
 // from is when writes can be expected again at the earliest.
@@ -106,13 +103,16 @@ func (b *band) from() int64 {
 // gapIn finds the longest time without an acknowledged write. The times of
 // acknowledgement are sorted.
 func (b *band) gapIn(writes []int64) time.Duration {
-	begin, end := b.Begin, max(b.Well, b.Healed, b.Wrote)
+	begin, end := b.Begin, b.end()
 	if b.QuorumLost {
 		begin = b.Healed
 	}
 	gap, last := int64(0), begin
 	for _, at := range writes {
-		if at > begin && at <= end {
+		switch {
+		case at <= begin && !b.QuorumLost:
+			last = at
+		case at > begin && at <= end:
 			gap, last = max(gap, at-last), at
 		}
 	}
@@ -161,9 +161,6 @@ func (p *report) text(out io.Writer) {
 	for _, b := range p.Bands {
 		fmt.Fprintf(out, "  %6.2fs %-18s %-40s %5.2fs long, no write for %5.2fs, well %5.2fs after\n", float64(b.Begin)/1e9, b.Fault, b.What,
 			float64(b.Healed-b.Begin)/1e9, b.Gap.Seconds(), b.wellIn().Seconds())
-	}
-	for _, s := range p.Slow {
-		fmt.Fprintf(out, "  slow: %s\n", s)
 	}
 	for _, s := range p.Internal {
 		fmt.Fprintf(out, "  internal: %s\n", s)

@@ -54,6 +54,7 @@ type run struct {
 	initial check.State
 	since   uint64 // the index that shows it
 	watch   *watch
+	late    *lateness
 	// member tells which nodes of the fleet belong to the cluster.
 	member []bool
 
@@ -70,6 +71,9 @@ type band struct {
 	What  string `json:"what"`
 	// QuorumLost is set where no write can be expected meanwhile.
 	QuorumLost bool `json:"quorum_lost,omitempty"`
+	// Refused is set where the cluster did not do what it was asked for: what is
+	// promised of it then counts no more than of any fault.
+	Refused bool `json:"refused,omitempty"`
 	// In nanoseconds since the history began; 0 for never. Struck is when the
 	// fault was there for certain. Wrote is when the first write called after
 	// that (after Healed, where the quorum was lost) was acknowledged; Well when
@@ -79,8 +83,8 @@ type band struct {
 	Healed int64 `json:"healed"`
 	Wrote  int64 `json:"wrote"`
 	Well   int64 `json:"well"`
-	// Gap is the longest time from Begin to Well (from Healed on, where the
-	// quorum was lost) in which no write was acknowledged.
+	// Gap is the longest time without an acknowledged write that touches the time
+	// from Begin to Well (that begins with Healed, where the quorum was lost).
 	Gap time.Duration `json:"gap_nanos"`
 }
 
@@ -94,6 +98,12 @@ func (r *run) begin(fault string, quorumLost bool, format string, args ...any) *
 // struck notes that the last fault is there.
 func (r *run) struck() {
 	r.bands[len(r.bands)-1].Struck = r.rec.Now()
+}
+
+// mended notes that the last fault is taken away from now on, where that is
+// before the end of its injection.
+func (r *run) mended() {
+	r.bands[len(r.bands)-1].Healed = r.rec.Now()
 }
 
 // execute does the whole run. The error is of the driver or its surroundings;
@@ -178,7 +188,9 @@ func (r *run) work(ctx context.Context) error {
 	}
 	var wait sync.WaitGroup
 	var loadErr error
+	r.late = &lateness{now: r.rec.Now}
 	wait.Go(func() { r.watch.run(watching) })
+	wait.Go(func() { r.late.run(watching) })
 	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)

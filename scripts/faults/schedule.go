@@ -19,6 +19,7 @@ type fault struct {
 	args    []string // more flags of the nodes
 	stuff   bool     // a client fills the log
 	flag    string   // a flag that the program must have
+	bounds  bounds   // how soon all must be as before
 	// inject does all of it once: it notes a band, holds the fault, and heals
 	// it. It fails only where the driver can't go on.
 	inject func(ctx context.Context, r *run, b func(quorumLost bool, format string, args ...any) *band) error
@@ -57,7 +58,9 @@ func (r *run) schedule(ctx context.Context) error {
 		})
 		if err != nil {
 			for _, b := range r.bands[before:] {
-				b.Healed = r.rec.Now() // as far as it came
+				if b.Healed == 0 {
+					b.Healed = r.rec.Now() // as far as it came
+				}
 			}
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -75,6 +78,7 @@ func (r *run) schedule(ctx context.Context) error {
 // recover waits until all is well after a fault, and measures. That it does
 // not become well is a finding, not an error: the report says it.
 func (r *run) recover(ctx context.Context, bands []*band) error {
+	bands = slices.DeleteFunc(slices.Clone(bands), func(b *band) bool { return b.Well != 0 }) // the fault has waited itself
 	for _, b := range bands {
 		if b.Healed == 0 {
 			b.Healed = r.rec.Now()
