@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/fsm"
 )
 
@@ -31,6 +32,7 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 			a.n.configurationApplied(raft.DecodeConfiguration(l.Data))
 			continue
 		}
+		failpoint.Reach(failpoint.ApplyBefore)
 		results, err := a.n.machine.Apply(l.Index, l.Data)
 		if err != nil {
 			a.n.halted(err)
@@ -38,6 +40,7 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 			a.n.entryApplied(l.Index, l.Data)
 		}
 		responses[i] = applied{results, err}
+		failpoint.Reach(failpoint.ApplyAfter)
 	}
 	a.n.progress.reach(a.n.machine.View().Index)
 	return responses

@@ -6,6 +6,8 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/clock"
+	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
 )
@@ -34,6 +36,7 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 		case response.err != nil:
 			refuseAll(group, fail(CodeHalted, response.err, "the node has halted"))
 		default:
+			failpoint.Reach(failpoint.CommitAnswer)
 			for i, p := range group {
 				p.done <- proposed{result: response.results[i]}
 			}
@@ -43,7 +46,7 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 
 // stampedEntry is the one place where the proposer's clock enters the log.
 func stampedEntry(commands [][]byte) []byte {
-	return fsm.EncodeBatch(tree.Time(time.Now().UnixMicro()), commands)
+	return fsm.EncodeBatch(tree.Time(clock.Now().UnixMicro()), commands)
 }
 
 // raftError says what a failed Apply means for the caller: whether the entry

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/clock"
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
 )
@@ -127,7 +128,7 @@ func (n *Node) propose(ctx context.Context, level int, entry func(at tree.Time) 
 	if err := n.allRead(ctx, level); err != nil {
 		return 0, err
 	}
-	future := n.raft.Apply(entry(tree.Time(time.Now().UnixMicro())), enqueueTimeout)
+	future := n.raft.Apply(entry(tree.Time(clock.Now().UnixMicro())), enqueueTimeout)
 	if err := future.Error(); err != nil {
 		return 0, raftError(err)
 	}

@@ -79,6 +79,13 @@
 // byte. They show what a node that starts there would have: a state that was
 // wrong in the memory of a process alone leaves no trace but diverged.json.
 //
+// # Lines at which a node may be killed
+//
+// failpoint.Reach marks lines of this package and of the log store at which the
+// end of the process is most dangerous. It does nothing but in a program for
+// tests, built with the tag failpoints; so does the clock of package clock, by
+// which entries are stamped.
+//
 // # Known limits
 //
 // A checkpoint compares the trees, not the memory of request ids. A state that

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/fsm"
 )
 
@@ -49,6 +50,7 @@ func (n *Node) forward(group []*proposal, release func()) {
 			refuseAll(group, fail(CodeOutcomeUnknown, err, "the leader's answer can't be read"))
 			return
 		}
+		failpoint.Reach(failpoint.CommitRelayed)
 		for i, p := range group {
 			p.done <- results[i]
 		}
@@ -145,6 +147,7 @@ func (n *Node) proposeForwarded(ctx context.Context, body []byte) ([]byte, error
 		}
 		answer = appendForwarded(answer, result, err)
 	}
+	failpoint.Reach(failpoint.CommitForwarded)
 	return answer, nil
 }
 

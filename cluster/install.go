@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster/failpoint"
 )
 
 // position is an entry of the log, known to be committed.
@@ -85,6 +87,7 @@ func (s *raftStore) DeleteRange(lo, hi uint64) error {
 	if caller(raftInstall) == "" {
 		return s.LogStore.DeleteRange(lo, hi)
 	}
+	failpoint.Reach(failpoint.SnapshotInstalled)
 	if hi < s.base.index {
 		return s.LogStore.DeleteRange(lo, hi)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/hashicorp/raft-wal/metadb"
 
+	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/cluster/logstore"
 )
 
@@ -102,6 +103,7 @@ func (c *Config) setAside(ctx context.Context, listen func() (Network, error)) e
 
 // step is where a test interrupts.
 func (c *Config) step(name string) error {
+	failpoint.Reach(failpoint.AsideStep)
 	if c.asideStep == nil {
 		return nil
 	}

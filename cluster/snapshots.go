@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/fsm"
 )
 
@@ -253,10 +254,16 @@ func (k *sink) Close() error {
 	if err := k.sum.Check(); err != nil {
 		return errors.Join(err, k.Cancel())
 	}
+	failpoint.Reach(failpoint.SnapshotWritten)
 	if err := k.SnapshotSink.Close(); err != nil {
 		return err
 	}
-	return k.of.checkMeta(k.ID(), true)
+	failpoint.Reach(failpoint.SnapshotUnsealed)
+	if err := k.of.checkMeta(k.ID(), true); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.SnapshotPlaced)
+	return nil
 }
 
 // cover returns an error if entries are missing between the newest snapshot and

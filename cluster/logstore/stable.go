@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+
+	"github.com/treenode/treenode/cluster/failpoint"
 )
 
 // Set implements raft.StableStore: the value is on disk when it returns nil.
@@ -17,12 +19,15 @@ func (s *Store) Set(key, value []byte) error {
 			return nil, err
 		}
 		return func() error {
+			failpoint.Reach(failpoint.VoteBefore)
 			if err := s.inner.Set(key, sealValue(key, value)); err != nil {
 				return err
 			}
 			if slices.Contains(s.keys, string(key)) {
+				failpoint.Reach(failpoint.VoteAfter)
 				return nil
 			}
+			failpoint.Reach(failpoint.VoteUnlisted)
 			keys := append(slices.Clone(s.keys), string(key))
 			if err := s.inner.Set(headerKey, sealValue(headerKey, encodeKeys(keys))); err != nil {
 				return err

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster/failpoint"
 )
 
 // DefaultStallTimeout is how long a call may be in flight before it is
@@ -275,9 +277,11 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 			sealed[i] = sealLog(l)
 		}
 		return func() error {
+			failpoint.Reach(failpoint.AppendBefore)
 			if err := s.inner.StoreLogs(sealed); err != nil {
 				return err
 			}
+			failpoint.Reach(failpoint.AppendAfter)
 			if first == 0 {
 				first = logs[0].Index
 			}
@@ -302,9 +306,11 @@ func (s *Store) DeleteRange(lo, hi uint64) error {
 				Reason: fmt.Sprintf("removing %d to %d leaves a gap in %d to %d", lo, hi, first, last)}
 		}
 		return func() error {
+			failpoint.Reach(failpoint.TrimBefore)
 			if err := s.inner.DeleteRange(lo, hi); err != nil {
 				return err
 			}
+			failpoint.Reach(failpoint.TrimAfter)
 			switch {
 			case lo == first && hi == last:
 				s.setRange(0, 0)

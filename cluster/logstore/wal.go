@@ -14,6 +14,8 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
+
+	"github.com/treenode/treenode/cluster/failpoint"
 )
 
 const (
@@ -190,6 +192,7 @@ func (w *walInner) StoreLogs(logs []*raft.Log) error {
 	if err := w.WAL.StoreLogs(logs); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.AppendUnmarked)
 	return w.end.set(logs[len(logs)-1].Index)
 }
 
@@ -230,6 +233,7 @@ func (w *walInner) DeleteRange(lo, hi uint64) error {
 		if err := errors.Join(w.end.lower(left), w.setFloor(min(w.floor, left))); err != nil {
 			return err
 		}
+		failpoint.Reach(failpoint.TrimUnmarked)
 		return w.WAL.DeleteRange(lo, hi)
 	}
 	if err := w.WAL.DeleteRange(lo, hi); err != nil {
