@@ -41,7 +41,11 @@ type raftSnapshots struct {
 // Create implements raft.SnapshotStore.
 func (s raftSnapshots) Create(version raft.SnapshotVersion, index, term uint64, c raft.Configuration, configIndex uint64, t raft.Transport) (raft.SnapshotSink, error) {
 	if caller(raftInstall) == "" {
-		return s.snapshots.Create(version, index, term, c, configIndex, t)
+		inner, err := s.snapshots.Create(version, index, term, c, configIndex, t)
+		if err != nil {
+			return nil, err
+		}
+		return own{inner, s.log, index}, nil
 	}
 	first, err := s.log.FirstIndex()
 	if err != nil {
@@ -68,16 +72,33 @@ type installed struct {
 func (i installed) Close() error {
 	err := i.SnapshotSink.Close()
 	if err == nil {
-		i.log.base = i.at
+		i.log.base.Store(&i.at)
 	}
 	return err
+}
+
+// own is a snapshot of this server's state. One from the leader may overtake it:
+// Raft would go back to it then, and vote as if it had less than it has.
+type own struct {
+	raft.SnapshotSink
+	log   *raftStore
+	index uint64
+}
+
+// Close implements io.Closer.
+func (o own) Close() error {
+	if base := o.log.base.Load().index; base > o.index {
+		return errors.Join(fmt.Errorf("the snapshot at %d is older than the one at %d that came meanwhile", o.index, base), o.Cancel())
+	}
+	return o.SnapshotSink.Close()
 }
 
 // startFrom looks up the snapshot that Raft will start from.
 func (s *raftStore) startFrom(snaps *snapshots) error {
 	kept, err := snaps.List()
+	s.base.Store(&position{})
 	if err == nil && len(kept) > 0 {
-		s.base = position{kept[0].Index, kept[0].Term}
+		s.base.Store(&position{kept[0].Index, kept[0].Term})
 	}
 	return err
 }
@@ -88,12 +109,13 @@ func (s *raftStore) DeleteRange(lo, hi uint64) error {
 		return s.LogStore.DeleteRange(lo, hi)
 	}
 	failpoint.Reach(failpoint.SnapshotInstalled)
-	if hi < s.base.index {
+	base := *s.base.Load()
+	if hi < base.index {
 		return s.LogStore.DeleteRange(lo, hi)
 	}
 	var l raft.Log
-	switch err := s.LogStore.GetLog(s.base.index, &l); {
-	case err == nil && l.Term == s.base.term, errors.Is(err, raft.ErrLogNotFound) && lo == s.base.index+1:
+	switch err := s.LogStore.GetLog(base.index, &l); {
+	case err == nil && l.Term == base.term, errors.Is(err, raft.ErrLogNotFound) && lo == base.index+1:
 		return nil
 	case err != nil:
 		s.end(err)

@@ -44,6 +44,7 @@ type lone struct {
 	t       *testing.T
 	machine recorder
 	store   *logstore.Store
+	snaps   raftSnapshots
 	addr    raft.ServerAddress
 	leader  *raft.InmemTransport
 	failed  chan error
@@ -71,6 +72,7 @@ func follow(t *testing.T) *lone {
 	config.LocalID, config.Logger = "f", hclog.NewNullLogger()
 	config.HeartbeatTimeout, config.ElectionTimeout, config.LeaderLeaseTimeout = time.Hour, time.Hour, time.Hour
 	logs := &raftStore{LogStore: f.store, stable: f.store, failed: fail, votes: func() bool { return true }}
+	f.snaps = raftSnapshots{snaps, logs}
 	r, err := startRaft(config, &f.machine, logs, snaps, own)
 	if err != nil {
 		t.Fatal(err)
@@ -98,12 +100,18 @@ func (f *lone) send(term, prevTerm, first, last, commit uint64) bool {
 	return answer.Success
 }
 
-func (f *lone) install(index, term uint64) error {
-	f.t.Helper()
+func emptyState(t *testing.T) *bytes.Buffer {
+	t.Helper()
 	var state bytes.Buffer
 	if err := fsm.New(nil).View().WriteSnapshot(&state); err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
+	return &state
+}
+
+func (f *lone) install(index, term uint64) error {
+	f.t.Helper()
+	state := emptyState(f.t)
 	request := &raft.InstallSnapshotRequest{
 		RPCHeader: header(), SnapshotVersion: raft.SnapshotVersionMax, Term: 9, LastLogIndex: index, LastLogTerm: term,
 		ConfigurationIndex: 1, Size: int64(state.Len()),
@@ -112,7 +120,7 @@ func (f *lone) install(index, term uint64) error {
 		}}),
 	}
 	var answer raft.InstallSnapshotResponse
-	err := f.leader.InstallSnapshot("f", f.addr, request, &answer, &state)
+	err := f.leader.InstallSnapshot("f", f.addr, request, &answer, state)
 	if err == nil && !answer.Success {
 		err = errors.New("refused")
 	}
@@ -212,6 +220,35 @@ func TestSnapshotBeforeTheLogIsRefused(t *testing.T) {
 	}
 	f.wantLog(9, 11)
 	f.wantApplied(9, 10, 11)
+}
+
+// A snapshot of this server's own that one from the leader overtook is not kept.
+func TestOvertakenSnapshotIsDropped(t *testing.T) {
+	f := follow(t)
+	var own []raft.SnapshotSink
+	for _, index := range []uint64{4, 6} {
+		sink, err := f.snaps.Create(raft.SnapshotVersionMax, index, 1, raft.Configuration{}, 1, f.leader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sink.Write(emptyState(t).Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		own = append(own, sink)
+	}
+	if err := f.install(5, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := own[0].Close(); err == nil {
+		t.Error("the older one is kept")
+	}
+	if err := own[1].Close(); err != nil {
+		t.Error(err)
+	}
+	kept, err := f.snaps.List()
+	if err != nil || len(kept) != 2 || kept[0].Index != 6 || kept[1].Index != 5 {
+		t.Errorf("kept are %v, %v", kept, err)
+	}
 }
 
 // A follower commits what the request shows to be the leader's, not the rest of

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
@@ -26,7 +27,7 @@ type raftStore struct {
 	stable raft.StableStore
 	failed func(error)
 	votes  func() bool
-	base   position // of the snapshot that the state came from; by Raft's loop
+	base   atomic.Pointer[position] // of the snapshot that the state came from; never nil once Raft runs
 }
 
 // errNoRaft is a failure of hashicorp/raft to start.
@@ -111,8 +112,8 @@ func (s *raftStore) GetLog(index uint64, l *raft.Log) error {
 		s.end(err)
 	case caller(raftAppend, raftApply) == raftApply: // it is committed
 		s.end(fmt.Errorf("entry %d is not in the log", index))
-	case index == s.base.index && caller(raftAppend, raftApply) == raftAppend:
-		*l = raft.Log{Index: s.base.index, Term: s.base.term, Type: raft.LogNoop}
+	case index == s.base.Load().index && caller(raftAppend, raftApply) == raftAppend:
+		*l = raft.Log{Index: index, Term: s.base.Load().term, Type: raft.LogNoop}
 		return nil
 	}
 	return err

@@ -53,8 +53,8 @@ func mutations() []mutation {
 			bug:  "a snapshot from the leader removes the acknowledged entries behind it",
 			edits: []edit{{
 				file: "cluster/install.go",
-				old:  "if hi < s.base.index {",
-				new:  "if hi < s.base.index || hi > 0 {",
+				old:  "if hi < base.index {",
+				new:  "if hi < base.index || hi > 0 {",
 			}},
 			faults: []string{"snapshot-install"},
 			test:   target{"./cluster", "TestSnapshotKeepsWhatFollowsIt"},
@@ -65,8 +65,8 @@ func mutations() []mutation {
 			edits: []edit{
 				{
 					file: "cluster/logstore/wal.go",
-					old:  "\t\"github.com/hashicorp/raft-wal/metadb\"\n)\n",
-					new: "\twalfs \"github.com/hashicorp/raft-wal/fs\"\n\t\"github.com/hashicorp/raft-wal/metadb\"\n\t\"github.com/hashicorp/raft-wal/segment\"\n\t\"github.com/hashicorp/raft-wal/types\"\n)\n\n" +
+					old:  "\t\"github.com/hashicorp/raft-wal/metadb\"\n\n\t\"github.com/treenode/treenode/cluster/failpoint\"\n)\n",
+					new: "\twalfs \"github.com/hashicorp/raft-wal/fs\"\n\t\"github.com/hashicorp/raft-wal/metadb\"\n\t\"github.com/hashicorp/raft-wal/segment\"\n\t\"github.com/hashicorp/raft-wal/types\"\n\n\t\"github.com/treenode/treenode/cluster/failpoint\"\n)\n\n" +
 						"type unflushed struct{ types.VFS }\n\n" +
 						"func (u unflushed) Create(dir, name string, size uint64) (types.WritableFile, error) {\n\tf, err := u.VFS.Create(dir, name, size)\n\treturn unflushedFile{f}, err\n}\n\n" +
 						"func (u unflushed) OpenWriter(dir, name string) (types.WritableFile, error) {\n\tf, err := u.VFS.OpenWriter(dir, name)\n\treturn unflushedFile{f}, err\n}\n\n" +
