@@ -43,9 +43,11 @@ func (a abilities) refuses(f fault) string {
 func (a abilities) list(out io.Writer) {
 	for _, f := range faults() {
 		fmt.Fprintf(out, "%-18s %s\n", f.name, f.summary)
-		if f.bounds != (bounds{}) {
-			most := f.bounds.orUsual()
+		if most := f.bounds.orUsual(); most.wrote != usual.wrote || most.well != usual.well {
 			fmt.Fprintf(out, "%-18s   a write within %v, all well within %v\n", "", most.wrote, most.well)
+		}
+		if f.bounds.p99 > 0 {
+			fmt.Fprintf(out, "%-18s   a write within %v for half, %v for 99%% of %d and more\n", "", f.bounds.p50, f.bounds.p99, manyRecoveries)
 		}
 		if why := a.refuses(f); why != "" {
 			fmt.Fprintf(out, "%-18s   not here: %s\n", "", why)

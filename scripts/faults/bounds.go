@@ -13,6 +13,9 @@ type bounds struct {
 	wrote time.Duration
 	// well is how long after the healing all nodes must have caught up.
 	well time.Duration
+	// p50 and p99 are promised of the time without a write where the fault
+	// struck often enough; zero for nothing.
+	p50, p99 time.Duration
 }
 
 // usual is what is promised of every fault that has no bounds of its own.
@@ -48,6 +51,20 @@ const lateAllowed = 500 * time.Millisecond
 // the machine. A driver that was late for a moment explains no more.
 const excusedUpTo = 2
 
+// lateAgainst is how late the driver may be to judge a bound.
+func lateAgainst(most time.Duration) time.Duration { return min(lateAllowed, most/6) }
+
+// boundsOf are the bounds of a fault by its name. One that is not in the table
+// any more, as in an older campaign, has the usual ones.
+func boundsOf(name string) bounds {
+	for _, f := range faults() {
+		if f.name == name {
+			return f.bounds
+		}
+	}
+	return bounds{}
+}
+
 // bound compares one measured time with its bound. A breach is a finding, or
 // makes the run invalid where the machine was too busy to tell.
 func (p *report) bound(b *band, what string, took, most time.Duration, never bool) {
@@ -55,8 +72,8 @@ func (p *report) bound(b *band, what string, took, most time.Duration, never boo
 		return
 	}
 	text := fmt.Sprintf("%s (%s): %s %v, %v is promised", b.Fault, b.What, what, seconds(took), most)
-	late := p.late.within(b.Begin, b.end())
-	if !never && late > min(lateAllowed, most/6) && took <= excusedUpTo*most {
+	late := b.Late
+	if !never && late > lateAgainst(most) && took <= excusedUpTo*most {
 		p.Reasons = append(p.Reasons, fmt.Sprintf("%s; but the driver itself was late by %v", text, late.Round(time.Millisecond)))
 		return
 	}

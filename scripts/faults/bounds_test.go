@@ -9,7 +9,8 @@ import (
 func banded(wrote, well time.Duration, ticks ...late) *report {
 	b := &band{Fault: "any", What: "n1", Begin: 10e9, Struck: 10e9, Healed: 12e9, Wrote: 10e9 + wrote.Nanoseconds(), Gap: wrote}
 	b.Well = b.Healed + well.Nanoseconds()
-	return &report{RateBefore: 300, RateDuring: 300, RateAfter: 300, Bands: []*band{b}, late: &lateness{ticks: ticks}}
+	b.Late = (&lateness{ticks: ticks}).within(b.Begin, b.end())
+	return &report{RateBefore: 300, RateDuring: 300, RateAfter: 300, Bands: []*band{b}}
 }
 
 func TestBounds(t *testing.T) {

@@ -11,22 +11,30 @@ import (
 	"time"
 )
 
-// tally counts the runs of one fault.
-type tally struct {
-	Runs       int            `json:"runs"`
-	Outcomes   map[string]int `json:"outcomes"`
-	Injected   int            `json:"injected"`
-	Operations int            `json:"operations"`
-	// Gap and Well are the slowest recoveries.
-	Gap  time.Duration `json:"longest_gap_nanos"`
-	Well time.Duration `json:"slowest_well_nanos"`
-	Seed uint64        `json:"slowest_seed"`
+// campaign is many runs.
+type campaign struct {
+	options
+	chosen    []string // the faults
+	out, errs io.Writer
+	progress  *progress
+	// execute makes a run.
+	execute func(context.Context, plan) (*report, error)
 }
 
-// campaign makes all runs and returns the exit code.
-func campaign(ctx context.Context, o options, a abilities, out, errs io.Writer) int {
-	var chosen []string
-	code := 0
+// result is what came of one run: a report, an error, or both.
+type result struct {
+	plan   plan
+	report *report
+	err    error
+}
+
+// waitingMost is how many results may wait for an earlier one, as a multiple of
+// the runs at a time.
+const waitingMost = 4
+
+// choose takes the faults that are asked for and possible. The code is not 0 if
+// one that was asked for by name can't be injected.
+func choose(o options, a abilities, errs io.Writer) (chosen []string, code int) {
 	for _, f := range faults() {
 		asked := slices.Contains(o.faults, f.name)
 		if !asked && len(o.faults) > 0 {
@@ -42,112 +50,150 @@ func campaign(ctx context.Context, o options, a abilities, out, errs io.Writer) 
 		chosen = append(chosen, f.name)
 	}
 	if len(chosen) == 0 {
-		return exitUnable
+		code = exitUnable
 	}
-	tallies := map[string]*tally{}
-	fmt.Fprintf(errs, "faults: seeds from %d on\n", o.seed)
-	for i := range o.runs {
-		p := plan{
-			Seed: o.seed + uint64(i), Nodes: o.nodes[i%len(o.nodes)], Faults: []string{chosen[i%len(chosen)]},
-			Duration: o.duration, Clients: o.clients, Rate: o.rate,
-			program: o.treenode, loopback: o.loopback, checkTimeout: o.checkTimeout,
-		}
-		if o.mix {
-			p.Faults = chosen
-		}
-		p.dir = filepath.Join(o.out, fmt.Sprintf("%d-%dn-%s", p.Seed, p.Nodes, p.label()))
-		if abs, err := filepath.Abs(p.dir); err == nil {
-			p.dir = abs
-		}
-		if err := os.RemoveAll(p.dir); err != nil {
-			fmt.Fprintln(errs, "faults:", err)
-			return exitUnable
-		}
-		r, err := execute(ctx, p)
-		if ctx.Err() != nil {
-			fmt.Fprintln(errs, "faults: interrupted")
-			return exitUnable
-		}
-		if err != nil {
-			fmt.Fprintf(errs, "faults: seed %d, %s: %v\n  again: %s\n  kept: %s\n", p.Seed, p.label(), err, p.again(), p.dir)
-			code = worse(code, exitUnable)
-		}
-		if r == nil {
+	return chosen, code
+}
+
+// run makes all runs, several at a time, tells of each in the order of their
+// seeds, and returns the exit code.
+func (c *campaign) run(ctx context.Context) int {
+	fmt.Fprintf(c.errs, "faults: seeds from %d on\n", c.seed)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	c.progress.show(watching)
+	var runs []*report
+	code := 0
+	for waiting := range c.begin(ctx) {
+		r := <-waiting
+		if ctx.Err() != nil && r.report == nil {
 			continue
 		}
-		r.add(tallies)
-		if o.output == "json" {
-			if err := json.NewEncoder(out).Encode(r); err != nil {
-				fmt.Fprintln(errs, "faults:", err)
-				return exitUnable
-			}
-		} else {
-			r.text(out)
-		}
-		switch r.Outcome {
-		case failed:
-			code = exitFailed
-		case invalid, undecided:
-			code = worse(code, exitUndecided)
-		case passed:
-			if !o.keep && err == nil {
-				if err := os.RemoveAll(p.dir); err != nil {
-					fmt.Fprintln(errs, "faults:", err)
-				}
-			}
+		c.progress.aside(func() { code = max(code, c.tell(r)) })
+		if r.report != nil {
+			runs = append(runs, r.report)
 		}
 	}
-	if o.output == "text" {
-		summary(out, tallies)
+	c.progress.end()
+	if ctx.Err() != nil {
+		fmt.Fprintln(c.errs, "faults: interrupted")
+		code = exitUnable
+	}
+	s := statisticsOf(runs, boundsOf)
+	if err := s.print(c.output, c.out); err != nil {
+		fmt.Fprintln(c.errs, "faults:", err)
+		code = exitUnable
+	}
+	return worse(s.code(), code)
+}
+
+// begin begins the runs. It sends a channel for each, in order.
+func (c *campaign) begin(ctx context.Context) <-chan chan result {
+	over := time.Now().Add(c.lasting)
+	free := make(chan struct{}, c.jobs)
+	ordered := make(chan chan result, waitingMost*c.jobs)
+	go func() {
+		defer close(ordered)
+		for i := range c.runs {
+			select {
+			case free <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			if i > 0 && c.lasting > 0 && time.Now().After(over) {
+				return
+			}
+			p := c.plan(i)
+			slot := make(chan result, 1)
+			go func() {
+				defer func() { <-free }()
+				c.progress.begin(p)
+				r := c.one(ctx, p)
+				c.progress.done(p, r.report)
+				slot <- r
+			}()
+			ordered <- slot
+		}
+	}()
+	return ordered
+}
+
+// plan is that of one run. Which fault comes first depends on the seed, so that
+// campaigns cut short have had all of them in time; faults meet other numbers
+// of nodes each time they come.
+func (c *campaign) plan(i int) plan {
+	n := len(c.chosen)
+	turn := (int(c.seed%uint64(n)) + i) % n //nolint:gosec // below the number of faults
+	p := plan{
+		Seed: c.seed + uint64(i), Nodes: c.nodes[(i+i/n)%len(c.nodes)], Faults: []string{c.chosen[turn]}, //nolint:gosec // i counts up from 0
+		Duration: c.duration, Clients: c.clients, Rate: c.rate,
+		program: c.treenode, loopback: c.loopback, checkTimeout: c.checkTimeout,
+	}
+	if c.mix {
+		p.Faults = c.chosen
+	}
+	p.dir = filepath.Join(c.options.out, fmt.Sprintf("%d-%dn-%s", p.Seed, p.Nodes, p.label()))
+	return p
+}
+
+// one makes a run in a directory of its own, which goes if nothing is to see.
+func (c *campaign) one(ctx context.Context, p plan) result {
+	dir, err := filepath.Abs(p.dir)
+	if err == nil {
+		p.dir = dir
+		err = os.RemoveAll(dir)
+	}
+	if err != nil {
+		return result{plan: p, err: err}
+	}
+	r := result{plan: p}
+	r.report, r.err = c.execute(ctx, p)
+	if r.report != nil && r.err == nil && r.report.Outcome == passed && !c.keep {
+		r.err = os.RemoveAll(p.dir)
+	}
+	return r
+}
+
+// tell prints what came of a run. The code is not 0 if it could not be made, or
+// told of.
+func (c *campaign) tell(r result) (code int) {
+	if r.err != nil {
+		fmt.Fprintf(c.errs, "faults: seed %d, %s: %v\n  again: %s\n  kept: %s\n", r.plan.Seed, r.plan.label(), r.err, r.plan.again(), r.plan.dir)
+		code = exitUnable
+	}
+	if r.report == nil {
+		return code
+	}
+	var err error
+	switch c.output {
+	case "json":
+		err = json.NewEncoder(c.out).Encode(r.report)
+	case "markdown": // is to be pasted: only the table goes there
+		err = r.report.text(c.errs)
+	default:
+		err = r.report.text(c.out)
+	}
+	if err != nil {
+		fmt.Fprintln(c.errs, "faults:", err)
+		code = exitUnable
 	}
 	return code
 }
 
-// worse keeps the exit code that matters more: a failed run before all.
-func worse(have, next int) int {
-	if have != 0 {
-		return have
+// worse is the exit code that matters more: of a failed run before all, then of
+// what could not be made.
+func worse(a, b int) int {
+	for _, code := range []int{exitFailed, exitUnable, exitUndecided} {
+		if a == code || b == code {
+			return code
+		}
 	}
-	return next
+	return 0
 }
 
-func (p *plan) label() string {
+func (p plan) label() string {
 	if len(p.Faults) == 1 {
 		return p.Faults[0]
 	}
 	return "mix"
-}
-
-// add counts the run.
-func (p *report) add(tallies map[string]*tally) {
-	t := tallies[p.Plan.label()]
-	if t == nil {
-		t = &tally{Outcomes: map[string]int{}}
-		tallies[p.Plan.label()] = t
-	}
-	t.Runs++
-	t.Outcomes[p.Outcome]++
-	t.Injected += len(p.Bands)
-	t.Operations += p.History.Operations
-	for _, b := range p.Bands {
-		if b.Gap > t.Gap {
-			t.Gap, t.Seed = b.Gap, p.Plan.Seed
-		}
-		t.Well = max(t.Well, b.wellIn())
-	}
-}
-
-// summary prints a row for each fault.
-func summary(out io.Writer, tallies map[string]*tally) {
-	fmt.Fprintf(out, "\n%-20s %5s %7s %7s %9s %7s %9s %11s %11s\n", "fault", "runs", passed, failed, undecided, invalid, "injected", "operations", "slowest")
-	var names []string
-	for name := range tallies {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		t := tallies[name]
-		fmt.Fprintf(out, "%-20s %5d %7d %7d %9d %7d %9d %11d  no write %.2fs (seed %d), well %.2fs\n", name, t.Runs, t.Outcomes[passed], t.Outcomes[failed],
-			t.Outcomes[undecided], t.Outcomes[invalid], t.Injected, t.Operations, t.Gap.Seconds(), t.Seed, t.Well.Seconds())
-	}
 }

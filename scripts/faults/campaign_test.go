@@ -29,6 +29,11 @@ func TestParse(t *testing.T) {
 		{"-clients 1", "clients"},
 		{"-rate 5000", "rate"},
 		{"-o yaml", "yaml"},
+		{"-for 9m -jobs 3 -seed fresh -o markdown", ""},
+		{"-jobs 0", "jobs"},
+		{"-for -1s", "for"},
+		{"-sum one.json two.json", ""},
+		{"-sum", "sum"},
 		{"now", "now"},
 	} {
 		_, err := parse(strings.Fields(c.args), io.Discard)
@@ -50,7 +55,11 @@ func TestAgain(t *testing.T) {
 	words := strings.Fields(p.again())
 	o, err := parse(words[3:], io.Discard)
 	if err != nil || o.seed != 9 || !slices.Equal(o.nodes, []int{5}) || !slices.Equal(o.faults, p.Faults) ||
-		o.duration != p.Duration || o.clients != 6 || o.rate != 300 || o.runs != 1 {
+		o.duration != p.Duration || o.clients != 6 || o.rate != 300 || o.runs != 1 || o.mix {
+		t.Errorf("%q: %+v, %v", p.again(), o, err)
+	}
+	p.Faults = []string{"loss", "kill-all"}
+	if o, err := parse(strings.Fields(p.again())[3:], io.Discard); err != nil || !o.mix || !slices.Equal(o.faults, p.Faults) {
 		t.Errorf("%q: %+v, %v", p.again(), o, err)
 	}
 }
@@ -79,7 +88,7 @@ func TestFaults(t *testing.T) {
 func TestRefusedFault(t *testing.T) {
 	var errs strings.Builder
 	o := options{faults: []string{"partition-leader"}, runs: 1}
-	if code := campaign(t.Context(), o, abilities{network: "no network"}, io.Discard, &errs); code != exitUnable ||
+	if chosen, code := choose(o, abilities{network: "no network"}, &errs); code != exitUnable || len(chosen) > 0 ||
 		!strings.Contains(errs.String(), "partition-leader is refused: no network") {
 		t.Errorf("code %d: %s", code, errs.String())
 	}

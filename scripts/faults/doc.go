@@ -4,7 +4,8 @@
 //
 // Data flows one way: the schedule (schedule.go) draws faults from the seed
 // and injects them into package fleet, package load records what the clients
-// see meanwhile, package check judges it, and report.go tells.
+// see meanwhile, package check judges it, and report.go tells. Many runs side by
+// side are campaign.go's, what they come to together statistics.go's.
 //
 // # Known limits
 //

@@ -10,7 +10,8 @@ type noting = func(quorumLost bool, format string, args ...any) *band
 
 func processFaults() []fault {
 	return []fault{
-		{name: "kill-leader", summary: "SIGKILL of the leader, restart after 1 to 4 s", inject: killLeader},
+		{name: "kill-leader", summary: "SIGKILL of the leader, restart after 1 to 4 s",
+			bounds: bounds{p50: time.Second, p99: 2500 * time.Millisecond}, inject: killLeader},
 		{name: "kill-follower", summary: "SIGKILL of a follower, restart after 1 to 4 s", inject: killFollower},
 		{name: "kill-majority", summary: "SIGKILL of a majority at once, restart after 0.5 to 2 s", bounds: restarted, inject: killMajority},
 		{name: "kill-all", summary: "SIGKILL of all nodes at once, restart after 0.2 to 1 s", bounds: restarted, inject: killAll},

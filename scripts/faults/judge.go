@@ -100,7 +100,8 @@ func (r *run) judge(ctx context.Context) (*report, error) {
 	p.ops = h.Ops
 	p.late = r.late
 	p.measure()
-	p.boundAll(func(name string) bounds { return faultNamed(name).bounds })
+	countDeposed(p.Bands, p.looks, p.ops, r.endpoints())
+	p.boundAll(boundsOf)
 	p.decide()
 	return p, errors.Join(r.save("history.json", h), p.write())
 }

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,12 +28,16 @@ const (
 	exitUnable    = 4
 )
 
+// runsMost bounds the runs of one campaign.
+const runsMost = 100_000
+
 const usage = `Runs a cluster of the real program, lets clients work on it while faults are
 injected, and checks that nothing was lost, done twice or shown wrongly.
 
 Usage: scripts/fault-campaign [FLAG...]      or, in scripts/faults: go run . [FLAG...]
 
-Each run takes the next of the faults and the next seed. It prints what came of
+Each run takes the next of the faults and the next seed; the first seed says with
+which fault it begins. It prints what came of
 it, and keeps report.txt, report.json, timeline.svg, history.json and the nodes'
 logs below -out where it did not pass, or -keep was given.
 
@@ -41,7 +46,12 @@ Examples:
   scripts/fault-campaign -list
   scripts/fault-campaign -runs 3 -faults kill-leader,pause-leader -nodes 5
   scripts/fault-campaign -runs 1 -seed 42 -mix -faults partition-flap,kill-follower
-  scripts/fault-campaign -runs 200 -duration 20s -o json > campaign.json
+  scripts/fault-campaign -runs 200 -jobs 3 -o json > campaign.json
+  scripts/fault-campaign -for 9m -jobs 3 -seed fresh     # a slice, as for CI
+  scripts/fault-campaign -sum campaign.json other.json   # statistics of both
+
+After the last run comes a table: for each fault the outcomes, how long no write
+was acknowledged, and how long it took until all was well after the healing.
 
 A run fails also where the cluster takes too long to recover: usually a write is
 acknowledged within 3 s of the fault (of its healing, where the quorum was lost)
@@ -49,8 +59,9 @@ and all is well 5 s after the healing; -list shows what else a fault has. Where
 the driver's own ticks came late at that time, the machine was too busy to tell:
 the run is invalid.
 
-Exit codes: 0 all runs passed, 1 a run failed, 2 wrong usage, 3 a run was
-invalid or undecided, 4 a run could not be made here.
+Exit codes: 0 all is well, 1 a run failed, or what is promised of many did not
+hold, 2 wrong usage, 3 a run was undecided, or more than a quarter were invalid,
+4 a run could not be made here.
 
 Flags:
 `
@@ -58,6 +69,8 @@ Flags:
 // options are the flags.
 type options struct {
 	runs         int
+	jobs         int
+	lasting      time.Duration // 0 for as long as it takes
 	seed         uint64
 	nodes        []int
 	faults       []string
@@ -72,6 +85,7 @@ type options struct {
 	loopback     bool
 	list         bool
 	output       string
+	sum          []string // files
 }
 
 var errWrong = errors.New("see --help")
@@ -87,7 +101,15 @@ func parse(args []string, out io.Writer) (options, error) {
 		flags.PrintDefaults()
 	}
 	flags.IntVar(&o.runs, "runs", 10, "`how many` runs")
-	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the first run; the next have the next ones (default: a fresh one)")
+	flags.IntVar(&o.jobs, "jobs", 1, "`how many` runs at a time; each takes about half a processor")
+	flags.DurationVar(&o.lasting, "for", 0, "begin no run after this `time`; -runs then has no default")
+	flags.Func("seed", "`seed` of the first run; the next have the next ones (default fresh: one that nobody has tried)", func(s string) (err error) {
+		if o.seed = 0; s != "fresh" {
+			o.seed, err = strconv.ParseUint(s, 10, 63)
+		}
+		return err
+	})
+	summing := flags.Bool("sum", false, "make no runs: print the statistics of those in the files that follow, which -o json has printed")
 	flags.StringVar(&nodes, "nodes", "3", "`number` of nodes: 3, 5, or 3,5 in turn")
 	flags.StringVar(&chosen, "faults", "all", "`names` of faults, comma-separated, or all that can be injected here; a run takes one, in turn")
 	flags.BoolVar(&o.mix, "mix", false, "each run injects all of the faults, in an order drawn from its seed")
@@ -100,11 +122,13 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.BoolVar(&o.keep, "keep", false, "keep everything of runs that passed, too")
 	flags.BoolVar(&o.loopback, "loopback", false, "plain processes on loopback, even where network namespaces would be possible")
 	flags.BoolVar(&o.list, "list", false, "list the faults, and whether they can be injected here")
-	flags.StringVar(&o.output, "o", "text", "`form` of what is printed: text or json (one object per run)")
+	flags.StringVar(&o.output, "o", "text", "`form` of what is printed: text, json (one object per run, then the statistics) or markdown (the table)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 {
+	if o.sum = flags.Args(); *summing && len(o.sum) == 0 {
+		return o, fmt.Errorf("sum: no file is named: %w", errWrong)
+	} else if !*summing && len(o.sum) > 0 {
 		return o, fmt.Errorf("%q is no flag: %w", flags.Arg(0), errWrong)
 	}
 	for n := range strings.SplitSeq(nodes, ",") {
@@ -116,6 +140,11 @@ func parse(args []string, out io.Writer) (options, error) {
 		default:
 			return o, fmt.Errorf("nodes: %q is neither 3 nor 5: %w", n, errWrong)
 		}
+	}
+	named := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { named[f.Name] = true })
+	if o.lasting > 0 && !named["runs"] {
+		o.runs = runsMost
 	}
 	if chosen != "all" {
 		o.faults = strings.Split(chosen, ",")
@@ -129,7 +158,9 @@ func parse(args []string, out io.Writer) (options, error) {
 		name            string
 		value, from, to int64
 	}{
-		{"runs", int64(o.runs), 1, 100_000},
+		{"runs", int64(o.runs), 1, runsMost},
+		{"jobs", int64(o.jobs), 1, 64},
+		{"for", int64(o.lasting.Seconds()), 0, 7 * 24 * 3600},
 		{"duration", int64(o.duration.Seconds()), 5, 600},
 		{"clients", int64(o.clients), 2, 100},
 		{"rate", int64(o.rate), 10, 2000},
@@ -139,8 +170,8 @@ func parse(args []string, out io.Writer) (options, error) {
 			return o, fmt.Errorf("%s: %d is not from %d to %d: %w", n.name, n.value, n.from, n.to, errWrong)
 		}
 	}
-	if o.output != "text" && o.output != "json" {
-		return o, fmt.Errorf("o: %q is neither text nor json: %w", o.output, errWrong)
+	if !slices.Contains([]string{"text", "json", "markdown"}, o.output) {
+		return o, fmt.Errorf("o: %q is none of text, json, markdown: %w", o.output, errWrong)
 	}
 	for o.seed == 0 {
 		o.seed = rand.Uint64N(1 << 32) //nolint:gosec // short enough to type
@@ -160,6 +191,9 @@ func campaignOf(args []string, out, errs io.Writer) int {
 			fmt.Fprintln(errs, "faults:", err)
 		}
 		return exitUsage
+	}
+	if len(o.sum) > 0 {
+		return sum(o, out, errs)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -187,5 +221,17 @@ func campaignOf(args []string, out, errs io.Writer) int {
 		a.list(out)
 		return 0
 	}
-	return campaign(ctx, o, a, out, errs)
+	chosen, code := choose(o, a, errs)
+	if len(chosen) == 0 {
+		return code
+	}
+	c := &campaign{options: o, chosen: chosen, out: out, errs: errs, execute: execute}
+	if f, ok := errs.(*os.File); ok && watched(f) {
+		runs := o.runs
+		if runs == runsMost {
+			runs = 0
+		}
+		c.progress = newProgress(errs, runs)
+	}
+	return worse(c.run(ctx), code)
 }

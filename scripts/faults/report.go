@@ -88,6 +88,7 @@ func (p *report) measure() {
 	slices.Sort(writes)
 	for _, b := range p.Bands {
 		b.Gap = b.gapIn(writes)
+		b.Late = p.late.within(b.Begin, b.end())
 	}
 	p.Late = p.late.within(0, p.Done)
 }
@@ -148,13 +149,18 @@ func (p *report) decide() {
 }
 
 // again is the command that repeats the run.
-func (p *plan) again() string {
-	return fmt.Sprintf("go run . -runs 1 -seed %d -nodes %d -faults %s -duration %v -clients %d -rate %d",
+func (p plan) again() string {
+	command := fmt.Sprintf("go run . -runs 1 -seed %d -nodes %d -faults %s -duration %v -clients %d -rate %d",
 		p.Seed, p.Nodes, strings.Join(p.Faults, ","), p.Duration, p.Clients, p.Rate)
+	if len(p.Faults) > 1 {
+		command += " -mix"
+	}
+	return command
 }
 
 // text writes the report for people.
-func (p *report) text(out io.Writer) {
+func (p *report) text(to io.Writer) error {
+	out := &strings.Builder{}
 	fmt.Fprintf(out, "%s  seed %d, %d nodes, %s\n", p.Outcome, p.Plan.Seed, p.Plan.Nodes, strings.Join(p.Plan.Faults, ","))
 	fmt.Fprintf(out, "  %d operations checked in %v, %d open for ever, %d not applied; a second: %.0f before, %.0f during, %.0f after\n",
 		p.History.Operations, seconds(p.History.Took), p.History.Unknown, p.NotApplied, p.RateBefore, p.RateDuring, p.RateAfter)
@@ -174,12 +180,16 @@ func (p *report) text(out io.Writer) {
 	if p.Outcome != passed {
 		fmt.Fprintf(out, "  again: %s\n  kept: %s\n", p.Plan.again(), p.Plan.dir)
 	}
+	_, err := io.WriteString(to, out.String())
+	return err
 }
 
 // write saves the report in its three forms.
 func (p *report) write() error {
 	var text strings.Builder
-	p.text(&text)
+	if err := p.text(&text); err != nil {
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(p.Plan.dir, "report.txt"), []byte(text.String()), 0o600); err != nil {
 		return err
 	}

@@ -86,6 +86,11 @@ type band struct {
 	// Gap is the longest time without an acknowledged write that touches the time
 	// from Begin to Well (that begins with Healed, where the quorum was lost).
 	Gap time.Duration `json:"gap_nanos"`
+	// Late is the latest tick of the driver meanwhile.
+	Late time.Duration `json:"driver_late_nanos,omitempty"`
+	// OtherReads and FormerReads are what countDeposed counts.
+	OtherReads  int `json:"other_reads,omitempty"`
+	FormerReads int `json:"former_reads,omitempty"`
 }
 
 // begin notes a fault.

@@ -3,7 +3,9 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"sync/atomic"
 )
 
 // loopback is nodes on ports of 127.0.0.1, which nothing keeps apart.
@@ -12,24 +14,36 @@ type loopback struct {
 	ports  []int // two for each node
 }
 
+// The ports below those that the kernel gives to outgoing connections: one of a
+// node that is down stays free.
+const (
+	portFirst = 10000
+	portLast  = 32000
+)
+
+// ports counts on, so that fleets opened side by side have different ones. Each
+// driver begins elsewhere.
+var ports atomic.Uint32
+
+func init() { ports.Store(rand.Uint32N(portLast - portFirst)) } //nolint:gosec // not secret
+
 func openLoopback(nodes int, reason string) (*loopback, error) {
 	l := &loopback{reason: reason}
-	var held []net.Listener
-	var failed error
-	for range 2 * nodes {
-		// All are held until all are found, so that they differ.
-		h, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			failed = err
-			break
+	for range portLast - portFirst {
+		if len(l.ports) == 2*nodes {
+			return l, nil
 		}
-		held = append(held, h)
-		l.ports = append(l.ports, h.Addr().(*net.TCPAddr).Port) //nolint:errcheck // it listens on TCP
+		port := int(portFirst + ports.Add(1)%(portLast-portFirst))
+		held, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // somebody has it
+		}
+		if err := held.Close(); err != nil {
+			return nil, err
+		}
+		l.ports = append(l.ports, port)
 	}
-	for _, h := range held {
-		failed = errors.Join(failed, h.Close())
-	}
-	return l, failed
+	return nil, errors.New("no port of 127.0.0.1 is free")
 }
 
 func (l *loopback) can() error { return &Unable{Network, l.reason} }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // Ports inside a namespace.
@@ -50,7 +51,11 @@ func openNamespaces(nodes int) (*namespaces, error) {
 	// The kernel takes its time to remove a namespace, so the next fleet's
 	// have other names.
 	n := &namespaces{tag: fmt.Sprintf("%s%dr%d", prefix, os.Getpid(), opened.Add(1)), nodes: nodes}
-	var err error
+	unlock, err := lockNets()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if n.net, err = freeNet(n.tag); err != nil {
 		return nil, err
 	}
@@ -81,6 +86,21 @@ func openNamespaces(nodes int) (*namespaces, error) {
 		}
 	}
 	return n, nil
+}
+
+// netsLock is held from the choice of a network until it is taken, so that no
+// fleet that is opened beside, by this driver or another, chooses the same.
+const netsLock = "/run/treenode-faults.lock"
+
+func lockNets() (unlock func(), err error) {
+	f, err := os.OpenFile(netsLock, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", netsLock, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // which unlocks it
 }
 
 // freeNet chooses a /24 that no interface of the machine has.
