@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,9 +44,10 @@ func (n *Node) form() {
 
 // formOnce looks around once and says what it found.
 func (n *Node) formOnce() string {
+	peers, problem := n.lookAround()
+	// From here on, so that addresses where nobody answers take none of it.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*helloTimeout)
 	defer cancel()
-	peers, problem := n.lookAround(ctx)
 	for _, p := range peers {
 		if p.Member && (!n.joining() || p.ClusterID == n.clusterID()) {
 			return n.joinAt(ctx, p)
@@ -85,18 +87,26 @@ func (n *Node) formOnce() string {
 }
 
 // lookAround greets every join address, and where members were known to be if
-// this node is to join them, and returns the other nodes, each once.
-func (n *Node) lookAround(ctx context.Context) (peers []hello, problem string) {
+// this node is to join them, and returns the other nodes, each once. All are
+// greeted at once: machines that are off, which refuse nothing, delay it no
+// longer than one of them does.
+func (n *Node) lookAround() (peers []hello, problem string) {
 	addresses := n.config.Join
 	if n.joining() {
 		if known, err := readPeers(n.config.DataDir); err == nil {
 			addresses = append(known.addresses(n.raftID), addresses...)
 		}
 	}
-	for _, addr := range addresses {
-		h, err := n.greet(ctx, addr)
-		if err != nil {
-			problem = "; " + err.Error()
+	answers := make([]hello, len(addresses))
+	errs := make([]error, len(addresses))
+	var wg sync.WaitGroup
+	for i, addr := range addresses {
+		wg.Go(func() { answers[i], errs[i] = n.greet(context.Background(), addr) })
+	}
+	wg.Wait()
+	for i, h := range answers {
+		if errs[i] != nil {
+			problem = "; " + errs[i].Error()
 			continue
 		}
 		if h.RaftID != n.raftID && !slices.ContainsFunc(peers, func(p hello) bool { return p.RaftID == h.RaftID }) {
@@ -242,10 +252,7 @@ func (n *Node) announce() {
 		if err == nil && !slices.ContainsFunc(servers, n.isElsewhere) {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), configTimeout)
-		err = n.announceTo(ctx, servers)
-		cancel()
-		if err != nil {
+		if err = n.announceTo(servers); err != nil {
 			n.log.Info("the cluster does not know this node's new address yet", "address", n.config.Network.Addr(), "reason", err)
 		}
 		select {
@@ -260,18 +267,28 @@ func (n *Node) isElsewhere(s raft.Server) bool {
 	return string(s.ID) == n.raftID && string(s.Address) != n.config.Network.Addr()
 }
 
-// announceTo asks this node, if it leads, or else every other one in turn.
-func (n *Node) announceTo(ctx context.Context, servers []raft.Server) error {
+// announceTo asks this node, if it leads, or else every other one in turn that
+// answers a greeting: one that is off would take all the time there is.
+func (n *Node) announceTo(servers []raft.Server) error {
+	tell := func(f func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(context.Background(), configTimeout)
+		defer cancel()
+		return f(ctx)
+	}
 	self := join{n.raftID, n.config.Network.Addr(), n.config.NonVoter}
 	if _, leads, _ := n.leader(); leads {
-		return n.AddMember(ctx, self.RaftID, self.Peer, true)
+		return tell(func(ctx context.Context) error { return n.AddMember(ctx, self.RaftID, self.Peer, true) })
 	}
 	err := error(fail(CodeNoLeader, nil, "no other node is known"))
 	for _, s := range servers {
 		if string(s.ID) == n.raftID {
 			continue
 		}
-		if err = n.ask(ctx, string(s.Address), VerbJoin, self); err == nil {
+		if _, err = n.greet(context.Background(), string(s.Address)); err != nil {
+			continue
+		}
+		err = tell(func(ctx context.Context) error { return n.ask(ctx, string(s.Address), VerbJoin, self) })
+		if err == nil {
 			return nil
 		}
 	}
