@@ -12,6 +12,8 @@ type Ability string
 const (
 	// Network is Cut, Lose and Join.
 	Network Ability = "network"
+	// Wires is Shape.
+	Wires Ability = "wires"
 	// Disk is PowerCut, Fill and Free.
 	Disk Ability = "disk"
 )
@@ -66,7 +68,13 @@ type Fleet interface {
 	// Lose drops that many percent, at random, of what reaches the node from
 	// others.
 	Lose(node, percent int) error
-	// Join takes back all Cut and Lose.
+	// Shape delays, reorders, duplicates and loses packets between nodes, and
+	// bounds how many there are, in place of what it was told before. Connections
+	// live on when it begins and ends.
+	Shape(Wire) error
+	// Traffic counts what that did since the last Shape.
+	Traffic() Traffic
+	// Join takes back all Cut, Lose and Shape.
 	Join() error
 
 	// PowerCut ends nodes and loses what they have written and not synced.

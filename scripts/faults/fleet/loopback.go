@@ -61,4 +61,15 @@ func (l *loopback) rules(drops map[[2]int]bool, loss map[int]int) error {
 	return l.can()
 }
 
+func (l *loopback) canShape() error { return &Unable{Wires, l.reason} }
+
+func (l *loopback) shape(w Wire) error {
+	if w.none() {
+		return nil
+	}
+	return l.canShape()
+}
+
+func (l *loopback) traffic() Traffic { return Traffic{} }
+
 func (l *loopback) close() error { return nil }

@@ -32,6 +32,8 @@ type namespaces struct {
 	tag   string // begins every name
 	net   string // first three numbers of the addresses
 	nodes int
+	// wires are nil until a Wire is asked for.
+	wires *wires
 }
 
 // namespacesUnable says why there can be none here; empty if they can.
@@ -170,9 +172,13 @@ func (n *namespaces) rules(drops map[[2]int]bool, loss map[int]int) error {
 }
 
 func (n *namespaces) close() error {
-	return sweepNamespaces(func(name string) bool {
+	var failed error
+	if n.wires != nil {
+		failed = n.wires.close() // an open device keeps its namespace
+	}
+	return errors.Join(failed, sweepNamespaces(func(name string) bool {
 		return strings.HasPrefix(name, n.tag+"h") || strings.HasPrefix(name, n.tag+"n")
-	})
+	}))
 }
 
 // sweepNamespaces removes the namespaces whose names are chosen, and with them

@@ -46,6 +46,9 @@ type network interface {
 	wrap(node int, args []string) []string
 	// rules replaces what is dropped.
 	rules(drops map[[2]int]bool, loss map[int]int) error
+	canShape() error
+	shape(Wire) error
+	traffic() Traffic
 	close() error
 }
 
@@ -119,10 +122,14 @@ func Open(c Config) (*Processes, error) {
 
 // Can implements Fleet.
 func (p *Processes) Can(a Ability) error {
-	if a == Network {
+	switch a {
+	case Network:
 		return p.net.can()
+	case Wires:
+		return p.net.canShape()
+	default:
+		return p.disks.can()
 	}
-	return p.disks.can()
 }
 
 // Len implements Fleet.
@@ -326,11 +333,22 @@ func (p *Processes) Lose(node, percent int) error {
 	return p.net.rules(p.drops, p.loss)
 }
 
+// Shape implements Fleet.
+func (p *Processes) Shape(w Wire) error {
+	if err := w.check(len(p.nodes)); err != nil {
+		return err
+	}
+	return p.net.shape(w)
+}
+
+// Traffic implements Fleet.
+func (p *Processes) Traffic() Traffic { return p.net.traffic() }
+
 // Join implements Fleet.
 func (p *Processes) Join() error {
 	clear(p.drops)
 	clear(p.loss)
-	return p.net.rules(p.drops, p.loss)
+	return errors.Join(p.net.rules(p.drops, p.loss), p.net.shape(Wire{}))
 }
 
 // PowerCut implements Fleet.
