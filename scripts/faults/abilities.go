@@ -11,14 +11,15 @@ import (
 
 // abilities says what can be injected here.
 type abilities struct {
-	network, disk string // why not; empty if it can
-	help          string // of "treenode serve"
+	network, wires, disk string // why not; empty if it can
+	help                 string // of "treenode serve"
 }
 
 func abilitiesOf(o options) abilities {
-	a := abilities{network: fleet.NetworkUnable(), disk: fleet.DisksUnable()}
+	a := abilities{network: fleet.NetworkUnable(), wires: fleet.WiresUnable(), disk: fleet.DisksUnable()}
 	if o.loopback {
 		a.network = "plain processes were asked for"
+		a.wires = a.network
 	}
 	help, err := exec.Command(o.treenode, "serve", "--help").Output() //nolint:gosec // the program that was asked for
 	if err == nil {
@@ -32,6 +33,8 @@ func (a abilities) refuses(f fault) string {
 	switch {
 	case f.needs == fleet.Network && a.network != "":
 		return a.network
+	case f.needs == fleet.Wires && a.wires != "":
+		return a.wires
 	case f.needs == fleet.Disk && a.disk != "":
 		return a.disk
 	case f.flag != "" && !strings.Contains(a.help, "--"+f.flag+" "):

@@ -64,6 +64,17 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// Where calls take longer, there are more clients, at one rate and in the
+// command that repeats the run.
+func TestCrowd(t *testing.T) {
+	for faults, want := range map[string]int{"loss": 6, "delay": 24, "loss,delay,reorder": 24} {
+		p := plan{Clients: 6, Faults: strings.Split(faults, ",")}
+		if got := p.clients(); got != want || !strings.Contains(p.again(), "-clients 6") {
+			t.Errorf("%s: %d clients, want %d: %s", faults, got, want, p.again())
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range faults() {
@@ -73,9 +84,9 @@ func TestFaults(t *testing.T) {
 		seen[f.name] = true
 	}
 	// What can't be injected is refused by name, with a reason.
-	a := abilities{network: "no network", disk: "no disk"}
+	a := abilities{network: "no network", wires: "no TUN", disk: "no disk"}
 	for name, why := range map[string]string{
-		"partition-leader": "no network", "power-cut-all": "no disk", "snapshot-install": "treenode serve has no flag --snapshot-threshold",
+		"partition-leader": "no network", "delay": "no TUN", "power-cut-all": "no disk", "snapshot-install": "treenode serve has no flag --snapshot-threshold",
 		"kill-leader": "",
 	} {
 		if got := a.refuses(faultNamed(name)); got != why {

@@ -10,7 +10,8 @@
 // # Known limits
 //
 // The seed fixes what is drawn, not when the machine does it: a repeated run
-// is alike, not the same. Clients are never cut off from nodes. Delay and
-// reordering of packets, clock steps and faults inside of the program are not
-// injected.
+// is alike, not the same. Clients are never cut off from nodes, and what they
+// say is neither delayed nor slowed down. Wires keep the order of packets unless
+// they are to reorder them, and do not damage any. Clock steps and faults inside
+// of the program are not injected.
 package main

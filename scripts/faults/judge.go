@@ -27,7 +27,7 @@ const rateLeast = 100
 func (r *run) finals(ctx context.Context) error {
 	for _, n := range r.members() {
 		for _, kind := range []check.Kind{check.ReadProviders, check.ReadConsumers} {
-			o := &check.Op{Client: r.Clients + n, Kind: kind, Level: check.Linearizable, Node: r.fleet.Endpoint(n)}
+			o := &check.Op{Client: r.clients() + n, Kind: kind, Level: check.Linearizable, Node: r.fleet.Endpoint(n)}
 			asking, cancel := context.WithTimeout(client.WithEndpoint(ctx, o.Node), settleTimeout)
 			load.Record(asking, r.admin, r.rec, o)
 			cancel()

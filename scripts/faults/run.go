@@ -44,6 +44,15 @@ type plan struct {
 	checkTimeout time.Duration
 }
 
+// clients are how many there are, at the same rate of operations together.
+func (p *plan) clients() int {
+	times := 1
+	for _, name := range p.Faults {
+		times = max(times, faultNamed(name).crowd)
+	}
+	return times * p.Clients
+}
+
 // run is one run under way.
 type run struct {
 	plan
@@ -200,7 +209,7 @@ func (r *run) work(ctx context.Context) error {
 	go func() {
 		defer close(loaded)
 		loadErr = load.Run(loading, load.Config{
-			Endpoints: r.endpoints(), Clients: r.Clients, Rate: r.Rate, Seed: r.Seed, Stuff: stuff, Since: r.since, Recorder: r.rec, Running: r.fleet.Running,
+			Endpoints: r.endpoints(), Clients: r.clients(), Rate: r.Rate, Seed: r.Seed, Stuff: stuff, Since: r.since, Recorder: r.rec, Running: r.fleet.Running,
 		})
 	}()
 	err := r.schedule(ctx)

@@ -18,6 +18,7 @@ type fault struct {
 	spare   int      // nodes beside those that form the cluster
 	args    []string // more flags of the nodes
 	stuff   bool     // a client fills the log
+	crowd   int      // times as many clients, where each waits longer
 	flag    string   // a flag that the program must have
 	bounds  bounds   // how soon all must be as before
 	// inject does all of it once: it notes a band, holds the fault, and heals
@@ -27,7 +28,7 @@ type fault struct {
 
 // faults is the table, in the order of -list.
 func faults() []fault {
-	return slices.Concat(processFaults(), networkFaults(), memberFaults(), diskFaults(), damageFaults())
+	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults())
 }
 
 func faultNamed(name string) fault {
@@ -120,7 +121,12 @@ func (e *notWell) Unwrap() error { return e.err }
 
 // hold lets a fault last, for a time drawn from the seed.
 func (r *run) hold(ctx context.Context, least, most time.Duration) error {
-	return pause(ctx, least+time.Duration(r.r.Int64N(int64(most-least)+1)))
+	return pause(ctx, r.between(least, most))
+}
+
+// between draws a time.
+func (r *run) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(r.r.Int64N(int64(most-least)+1))
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -3,6 +3,10 @@
 // where that is possible, with its data on a file system of its own where that
 // is asked for.
 //
+// Packets between nodes can be delayed, reordered, doubled, lost and held to a
+// rate without help of the kernel's: they are routed to TUN devices and come out
+// of a schedule in this program (wire.go says what, wire_schedule.go when).
+//
 // Guarantees: what a fleet can't do here it refuses with an *Unable that says
 // why; nothing is left out silently. Close ends every process and removes
 // every namespace, mount and loop device that the fleet made; Sweep removes
