@@ -11,12 +11,12 @@ import (
 
 // abilities says what can be injected here.
 type abilities struct {
-	network, wires, disk string // why not; empty if it can
-	help                 string // of "treenode serve"
+	network, wires, disk, trace string // why not; empty if it can
+	help                        string // of "treenode serve"
 }
 
 func abilitiesOf(o options) abilities {
-	a := abilities{network: fleet.NetworkUnable(), wires: fleet.WiresUnable(), disk: fleet.DisksUnable()}
+	a := abilities{network: fleet.NetworkUnable(), wires: fleet.WiresUnable(), disk: fleet.DisksUnable(), trace: fleet.TraceUnable()}
 	if o.loopback {
 		a.network = "plain processes were asked for"
 		a.wires = a.network
@@ -37,6 +37,8 @@ func (a abilities) refuses(f fault) string {
 		return a.wires
 	case f.needs == fleet.Disk && a.disk != "":
 		return a.disk
+	case f.needs == fleet.Trace && a.trace != "":
+		return a.trace
 	case f.flag != "" && !strings.Contains(a.help, "--"+f.flag+" "):
 		return "treenode serve has no flag --" + f.flag
 	}

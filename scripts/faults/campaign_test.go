@@ -84,10 +84,11 @@ func TestFaults(t *testing.T) {
 		seen[f.name] = true
 	}
 	// What can't be injected is refused by name, with a reason.
-	a := abilities{network: "no network", wires: "no TUN", disk: "no disk"}
+	a := abilities{network: "no network", wires: "no TUN", disk: "no disk", trace: "no strace"}
 	for name, why := range map[string]string{
-		"partition-leader": "no network", "delay": "no TUN", "power-cut-all": "no disk", "snapshot-install": "treenode serve has no flag --snapshot-threshold",
-		"kill-leader": "",
+		"partition-leader": "no network", "delay": "no TUN", "power-cut-all": "no disk", "disk-hung": "no disk", "fsync-error": "no strace",
+		"snapshot-install": "treenode serve has no flag --snapshot-threshold",
+		"kill-leader":      "",
 	} {
 		if got := a.refuses(faultNamed(name)); got != why {
 			t.Errorf("%s is refused for %q, want %q", name, got, why)

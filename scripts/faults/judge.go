@@ -69,7 +69,7 @@ func (e *diverged) Error() string { return e.what }
 
 // judge checks what was recorded and writes the report.
 func (r *run) judge(ctx context.Context) (*report, error) {
-	p := &report{Plan: r.plan, Bands: r.bands, Warm: r.warm, Healed: r.healed, Done: r.done}
+	p := &report{Plan: r.plan, Bands: r.bands, Findings: r.broken, Warm: r.warm, Healed: r.healed, Done: r.done}
 	if r.unwell != nil {
 		p.find("cluster does not recover", r.unwell.Error())
 	} else {

@@ -68,6 +68,8 @@ type run struct {
 	member []bool
 
 	bands []*band
+	// broken are promises that a fault itself saw broken.
+	broken []check.Finding
 	// phases are the ends of warm-up and fault window, and of all.
 	warm, healed, done int64
 	// unwell is why the cluster did not recover; nil if it did.
@@ -118,6 +120,11 @@ func (r *run) struck() {
 // before the end of its injection.
 func (r *run) mended() {
 	r.bands[len(r.bands)-1].Healed = r.rec.Now()
+}
+
+// find notes a promise that a fault saw broken.
+func (r *run) find(rule, format string, args ...any) {
+	r.broken = append(r.broken, check.Finding{Rule: check.Rule(rule), Text: fmt.Sprintf(format, args...)})
 }
 
 // execute does the whole run. The error is of the driver or its surroundings;

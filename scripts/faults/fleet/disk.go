@@ -25,6 +25,10 @@ func (d plainDisk) powerCut(int) error { return d.can() }
 func (d plainDisk) revive(int) error   { return nil }
 func (d plainDisk) fill(int) error     { return d.can() }
 func (d plainDisk) free(int) error     { return d.can() }
+func (d plainDisk) hang(int) error     { return d.can() }
+func (d plainDisk) goOn(int) error     { return nil }
+func (d plainDisk) readOnly(int) error { return d.can() }
+func (d plainDisk) repair(int) error   { return d.can() }
 func (d plainDisk) close() error       { return nil }
 
 // diskBytes is the size of a node's file system. It is sparse.
@@ -32,8 +36,9 @@ const diskBytes = 768 << 20
 
 // loops is an ext4 in a file for each node.
 type loops struct {
-	base  string
-	nodes int
+	base   string
+	nodes  int
+	frozen map[int]*hung
 }
 
 // DisksUnable says why nodes can't have file systems of their own here; empty
@@ -42,14 +47,16 @@ func DisksUnable() string {
 	if os.Geteuid() != 0 {
 		return "loop-mounted file systems need root"
 	}
-	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		return "loop-mounted file systems need the program mkfs.ext4 (Debian's package e2fsprogs)"
+	for _, need := range []struct{ program, of string }{{"mkfs.ext4", "e2fsprogs"}, {"fsck.ext4", "e2fsprogs"}, {"fsfreeze", "util-linux"}} {
+		if _, err := exec.LookPath(need.program); err != nil {
+			return fmt.Sprintf("loop-mounted file systems need the program %s (Debian's package %s)", need.program, need.of)
+		}
 	}
 	return ""
 }
 
 func openLoops(base string, nodes int) (*loops, error) {
-	l := &loops{base, nodes}
+	l := &loops{base, nodes, map[int]*hung{}}
 	if unable := DisksUnable(); unable != "" {
 		return nil, &Unable{Disk, unable}
 	}
@@ -119,7 +126,7 @@ func (l *loops) revive(node int) error {
 				return err
 			}
 		}
-		if err := run("", "mount", "-o", "loop", l.image(node), l.mount(node)); err != nil {
+		if err := run("", "mount", "-o", "loop,errors=remount-ro", l.image(node), l.mount(node)); err != nil {
 			return err
 		}
 		_, err := os.ReadDir(l.mount(node))
@@ -174,6 +181,7 @@ func (l *loops) free(node int) error { return os.Remove(l.stuff(node)) }
 func (l *loops) close() error {
 	var failed error
 	for i := range l.nodes {
+		failed = errors.Join(failed, l.goOn(i))
 		if l.mounted(i) {
 			failed = errors.Join(failed, run("", "umount", l.mount(i)))
 		}

@@ -14,8 +14,10 @@ const (
 	Network Ability = "network"
 	// Wires is Shape.
 	Wires Ability = "wires"
-	// Disk is PowerCut, Fill and Free.
+	// Disk is PowerCut, Fill and Free, Hang and GoOn, ReadOnly and Repair.
 	Disk Ability = "disk"
+	// Trace is FailSyncs and Sync.
+	Trace Ability = "trace"
 )
 
 // Unable is a refusal of what a fleet can't do.
@@ -82,6 +84,17 @@ type Fleet interface {
 	// Fill leaves no space on the node's disk, and Free gives it back.
 	Fill(node int) error
 	Free(node int) error
+	// Hang holds up whatever reaches the node's disk to change it, and GoOn lets
+	// it through. A node must not be killed meanwhile: it would not end.
+	Hang(node int) error
+	GoOn(node int) error
+	// ReadOnly makes the node's disk take no more, as ext4 does that has met an
+	// error. Repair checks it and mounts it anew, for a node that does not run.
+	ReadOnly(node int) error
+	Repair(node int) error
+	// FailSyncs makes each flush of the running node fail, and Sync no more.
+	FailSyncs(node int) error
+	Sync(node int) error
 
 	// Close ends and removes everything but the data and the logs.
 	Close() error

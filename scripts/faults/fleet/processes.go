@@ -61,6 +61,11 @@ type disks interface {
 	revive(node int) error
 	fill(node int) error
 	free(node int) error
+	hang(node int) error
+	goOn(node int) error
+	readOnly(node int) error
+	// repair is for a node without process.
+	repair(node int) error
 	close() error
 }
 
@@ -81,9 +86,10 @@ type Processes struct {
 	net    network
 	disks  disks
 
-	drops  map[[2]int]bool
-	loss   map[int]int
-	images []image
+	drops   map[[2]int]bool
+	loss    map[int]int
+	images  []image
+	tracers map[int]*exec.Cmd
 
 	mu    sync.Mutex // for what other goroutines may ask
 	nodes []*process // nil where none was started
@@ -95,7 +101,8 @@ func Open(c Config) (*Processes, error) {
 	p := &Processes{
 		config: c, drops: map[[2]int]bool{}, loss: map[int]int{},
 		nodes: make([]*process, c.Nodes+c.Spare), cut: map[int]bool{},
-		images: slices.Repeat([]image{{program: c.Program}}, c.Nodes+c.Spare),
+		tracers: map[int]*exec.Cmd{},
+		images:  slices.Repeat([]image{{program: c.Program}}, c.Nodes+c.Spare),
 	}
 	var err error
 	if unable := namespacesUnable(); c.Loopback || unable != "" {
@@ -127,9 +134,15 @@ func (p *Processes) Can(a Ability) error {
 		return p.net.can()
 	case Wires:
 		return p.net.canShape()
-	default:
+	case Disk:
 		return p.disks.can()
+	case Trace:
+		if unable := TraceUnable(); unable != "" {
+			return &Unable{Trace, unable}
+		}
+		return nil
 	}
+	return &Unable{a, "there is no such ability"}
 }
 
 // Len implements Fleet.
@@ -371,13 +384,58 @@ func (p *Processes) Fill(node int) error { return p.disks.fill(node) }
 // Free implements Fleet.
 func (p *Processes) Free(node int) error { return p.disks.free(node) }
 
+// Hang implements Fleet.
+func (p *Processes) Hang(node int) error { return p.disks.hang(node) }
+
+// GoOn implements Fleet.
+func (p *Processes) GoOn(node int) error { return p.disks.goOn(node) }
+
+// ReadOnly implements Fleet.
+func (p *Processes) ReadOnly(node int) error { return p.disks.readOnly(node) }
+
+// Repair implements Fleet.
+func (p *Processes) Repair(node int) error {
+	if p.Running(node) {
+		return fmt.Errorf("%s runs", p.Name(node))
+	}
+	return p.disks.repair(node)
+}
+
+// FailSyncs implements Fleet.
+func (p *Processes) FailSyncs(node int) error {
+	if err := p.Can(Trace); err != nil {
+		return err
+	}
+	if !p.Running(node) {
+		return fmt.Errorf("%s does not run", p.Name(node))
+	}
+	tracer, err := failSyncs(p.at(node).cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	p.tracers[node] = tracer
+	return nil
+}
+
+// Sync implements Fleet.
+func (p *Processes) Sync(node int) error {
+	tracer := p.tracers[node]
+	if tracer == nil {
+		return nil
+	}
+	delete(p.tracers, node)
+	return stopTracing(tracer)
+}
+
 // Close implements Fleet.
 func (p *Processes) Close() error {
 	var running []int
+	var failed error
 	for i := range p.nodes {
+		failed = errors.Join(failed, p.Sync(i), p.GoOn(i))
 		if p.Running(i) {
 			running = append(running, i)
 		}
 	}
-	return errors.Join(p.Kill(running...), p.disks.close(), p.net.close())
+	return errors.Join(failed, p.Kill(running...), p.disks.close(), p.net.close())
 }
