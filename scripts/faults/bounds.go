@@ -29,6 +29,9 @@ var (
 	// rebuilt is for a node that lost what it kept and gets all of it from the
 	// others.
 	rebuilt = bounds{well: time.Minute}
+	// waitedFor is for a node that was away for some time and is away again: a
+	// leader tries less often to replicate to it, at least every 10.24 s.
+	waitedFor = bounds{well: 13 * time.Second}
 )
 
 // orUsual fills in what a row leaves out.

@@ -132,6 +132,11 @@ func (c *campaign) plan(i int) plan {
 	if c.mix {
 		p.Faults = c.chosen
 	}
+	for _, name := range p.Faults {
+		if faultNamed(name).inside {
+			p.failpoints = c.failpoints
+		}
+	}
 	p.dir = filepath.Join(c.options.out, fmt.Sprintf("%d-%dn-%s", p.Seed, p.Nodes, p.label()))
 	return p
 }

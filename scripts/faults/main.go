@@ -8,9 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +78,7 @@ type options struct {
 	rate         int
 	checkTimeout time.Duration
 	treenode     string
+	failpoints   string
 	out          string
 	keep         bool
 	loopback     bool
@@ -118,6 +117,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.rate, "rate", 400, "`operations` a second, of all clients together")
 	flags.DurationVar(&o.checkTimeout, "check-timeout", time.Minute, "`time` for the check of one history; over it the run is undecided")
 	flags.StringVar(&o.treenode, "treenode", "", "the `program` (default: it is built)")
+	flags.StringVar(&o.failpoints, "treenode-failpoints", "", "the same `program`, built with -tags failpoints (default: it is built where a fault needs it)")
 	flags.StringVar(&o.out, "out", "../../dist/faults", "`directory` for what is kept")
 	flags.BoolVar(&o.keep, "keep", false, "keep everything of runs that passed, too")
 	flags.BoolVar(&o.loopback, "loopback", false, "plain processes on loopback, even where network namespaces would be possible")
@@ -197,20 +197,15 @@ func campaignOf(args []string, out, errs io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if o.treenode == "" {
-		dir, err := os.MkdirTemp("", "treenode-faults-*")
-		if err != nil {
-			fmt.Fprintln(errs, "faults:", err)
-			return exitUnable
-		}
-		defer os.RemoveAll(dir) //nolint:errcheck // in the temporary directory
-		o.treenode = filepath.Join(dir, "treenode")
-		build := exec.CommandContext(ctx, "go", "build", "-o", o.treenode, "./cmd/treenode") //nolint:gosec // fixed but for the directory
-		build.Dir, build.Stderr = "../..", errs
-		if err := build.Run(); err != nil {
-			fmt.Fprintln(errs, "faults: build treenode:", err)
-			return exitUnable
-		}
+	dir, err := os.MkdirTemp("", "treenode-faults-*")
+	if err != nil {
+		fmt.Fprintln(errs, "faults:", err)
+		return exitUnable
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // in the temporary directory
+	if err := o.buildMissing(ctx, dir, errs); err != nil {
+		fmt.Fprintln(errs, "faults:", err)
+		return exitUnable
 	}
 	if err := fleet.Sweep(); err != nil {
 		fmt.Fprintln(errs, "faults:", err)

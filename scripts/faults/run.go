@@ -39,6 +39,7 @@ type plan struct {
 	Rate     int           `json:"rate"`
 
 	program      string
+	failpoints   string // the program with failpoints, where a fault needs it
 	dir          string // for this run only
 	loopback     bool
 	checkTimeout time.Duration
@@ -177,7 +178,7 @@ func (r *run) form(ctx context.Context) error {
 	r.member = make([]bool, r.fleet.Len())
 	for i := range r.Nodes {
 		r.member[i] = true
-		if err := r.fleet.Start(i); err != nil {
+		if err := r.start(i); err != nil {
 			return err
 		}
 	}

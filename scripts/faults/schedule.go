@@ -20,6 +20,7 @@ type fault struct {
 	stuff   bool     // a client fills the log
 	crowd   int      // times as many clients, where each waits longer
 	flag    string   // a flag that the program must have
+	inside  bool     // it happens inside of a program that has failpoints
 	bounds  bounds   // how soon all must be as before
 	// inject does all of it once: it notes a band, holds the fault, and heals
 	// it. It fails only where the driver can't go on.
@@ -28,7 +29,7 @@ type fault struct {
 
 // faults is the table, in the order of -list.
 func faults() []fault {
-	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults())
+	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), failpointFaults())
 }
 
 func faultNamed(name string) fault {
@@ -165,7 +166,13 @@ func (r *run) names(nodes []int) []string {
 // start starts nodes.
 func (r *run) start(nodes ...int) error {
 	for _, n := range nodes {
-		if err := r.fleet.Start(n); err != nil {
+		var err error
+		if r.failpoints == "" {
+			err = r.fleet.Start(n)
+		} else {
+			err = r.fleet.StartWith(n, r.failpoints, r.environment(n)...)
+		}
+		if err != nil {
 			return err
 		}
 	}
