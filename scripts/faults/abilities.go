@@ -12,6 +12,7 @@ import (
 // abilities says what can be injected here.
 type abilities struct {
 	network, wires, disk, trace string // why not; empty if it can
+	inside                      string // the same of faults inside of the program
 	help                        string // of "treenode serve"
 }
 
@@ -20,6 +21,10 @@ func abilitiesOf(o options) abilities {
 	if o.loopback {
 		a.network = "plain processes were asked for"
 		a.wires = a.network
+	}
+	if o.compose {
+		a.network, a.wires = fleet.ContainersNetworkUnable(), fleet.ContainersPlainLinks
+		a.disk, a.trace, a.inside = fleet.ContainersShareDisk, fleet.ContainersUntraced, "a program in a container reads no files of the driver"
 	}
 	help, err := exec.Command(o.treenode, "serve", "--help").Output() //nolint:gosec // the program that was asked for
 	if err == nil {
@@ -39,6 +44,8 @@ func (a abilities) refuses(f fault) string {
 		return a.disk
 	case f.needs == fleet.Trace && a.trace != "":
 		return a.trace
+	case f.inside && a.inside != "":
+		return a.inside
 	case f.flag != "" && !strings.Contains(a.help, "--"+f.flag+" "):
 		return "treenode serve has no flag --" + f.flag
 	}

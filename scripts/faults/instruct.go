@@ -38,10 +38,12 @@ func (r *run) instruct(node int, kind, text string) error {
 	return os.Rename(path+".new", path)
 }
 
-// build builds the program.
-func build(ctx context.Context, path, tags string, errs io.Writer) error {
+// build builds the program from the sources in a directory, as it is shipped:
+// without a need for libraries.
+func build(ctx context.Context, sources, path, tags string, errs io.Writer) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", path, "./cmd/treenode") //nolint:gosec // fixed but for the directory
-	cmd.Dir, cmd.Stderr = "../..", errs
+	cmd.Dir, cmd.Stderr = sources, errs
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build treenode: %w", err)
 	}
@@ -53,7 +55,7 @@ func build(ctx context.Context, path, tags string, errs io.Writer) error {
 func (o *options) buildMissing(ctx context.Context, dir string, errs io.Writer) error {
 	if o.treenode == "" {
 		o.treenode = filepath.Join(dir, "treenode")
-		if err := build(ctx, o.treenode, "", errs); err != nil {
+		if err := build(ctx, o.repository, o.treenode, "", errs); err != nil {
 			return err
 		}
 	}
@@ -65,5 +67,5 @@ func (o *options) buildMissing(ctx context.Context, dir string, errs io.Writer) 
 		return nil
 	}
 	o.failpoints = filepath.Join(dir, "treenode-failpoints")
-	return build(ctx, o.failpoints, "failpoints", errs)
+	return build(ctx, o.repository, o.failpoints, "failpoints", errs)
 }

@@ -46,6 +46,7 @@ Examples:
   scripts/fault-campaign -runs 1 -seed 42 -mix -faults partition-flap,kill-follower
   scripts/fault-campaign -runs 200 -jobs 3 -o json > campaign.json
   scripts/fault-campaign -for 9m -jobs 3 -seed fresh     # a slice, as for CI
+  scripts/fault-campaign -compose -faults kill-leader,loss     # in containers
   scripts/fault-campaign -sum campaign.json other.json   # statistics of both
 
 After the last run comes a table: for each fault the outcomes, how long no write
@@ -82,6 +83,8 @@ type options struct {
 	out          string
 	keep         bool
 	loopback     bool
+	compose      bool
+	repository   string
 	list         bool
 	output       string
 	sum          []string // files
@@ -121,6 +124,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.out, "out", "../../dist/faults", "`directory` for what is kept")
 	flags.BoolVar(&o.keep, "keep", false, "keep everything of runs that passed, too")
 	flags.BoolVar(&o.loopback, "loopback", false, "plain processes on loopback, even where network namespaces would be possible")
+	flags.BoolVar(&o.compose, "compose", false, "containers of the project's docker-compose.yml; no fault can touch their disks")
+	flags.StringVar(&o.repository, "repository", "../..", "the project's `directory`, for -compose and to build the program")
 	flags.BoolVar(&o.list, "list", false, "list the faults, and whether they can be injected here")
 	flags.StringVar(&o.output, "o", "text", "`form` of what is printed: text, json (one object per run, then the statistics) or markdown (the table)")
 	if err := flags.Parse(args); err != nil {
@@ -170,6 +175,9 @@ func parse(args []string, out io.Writer) (options, error) {
 			return o, fmt.Errorf("%s: %d is not from %d to %d: %w", n.name, n.value, n.from, n.to, errWrong)
 		}
 	}
+	if o.compose && o.loopback {
+		return o, fmt.Errorf("compose and loopback are two kinds of fleets: %w", errWrong)
+	}
 	if !slices.Contains([]string{"text", "json", "markdown"}, o.output) {
 		return o, fmt.Errorf("o: %q is none of text, json, markdown: %w", o.output, errWrong)
 	}
@@ -210,6 +218,21 @@ func campaignOf(args []string, out, errs io.Writer) int {
 	if err := fleet.Sweep(); err != nil {
 		fmt.Fprintln(errs, "faults:", err)
 		return exitUnable
+	}
+	if o.compose {
+		if unable := fleet.ContainersUnable(); unable != "" {
+			fmt.Fprintln(errs, "faults:", unable)
+			return exitUnable
+		}
+		if err := fleet.SweepContainers(); err != nil {
+			fmt.Fprintln(errs, "faults:", err)
+			return exitUnable
+		}
+		defer func() {
+			if err := fleet.RemoveImages(); err != nil {
+				fmt.Fprintln(errs, "faults:", err)
+			}
+		}()
 	}
 	a := abilitiesOf(o)
 	if o.list {

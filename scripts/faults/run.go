@@ -37,9 +37,12 @@ type plan struct {
 	Duration time.Duration `json:"duration_nanos"`
 	Clients  int           `json:"clients"`
 	Rate     int           `json:"rate"`
+	// Compose is whether the nodes are containers.
+	Compose bool `json:"compose,omitempty"`
 
 	program      string
 	failpoints   string // the program with failpoints, where a fault needs it
+	repository   string
 	dir          string // for this run only
 	loopback     bool
 	checkTimeout time.Duration
@@ -67,9 +70,6 @@ type run struct {
 	late    *lateness
 	// member tells which nodes of the fleet belong to the cluster.
 	member []bool
-
-	// shown is the state that all nodes showed in the end.
-	shown wire.Digest
 
 	bands []*band
 	// broken are promises that a fault itself saw broken.
@@ -139,6 +139,9 @@ func execute(ctx context.Context, p plan) (_ *report, err error) {
 		return nil, err
 	}
 	config := fleet.Config{Program: p.program, Dir: p.dir, Nodes: p.Nodes, Loopback: p.loopback}
+	if p.Compose {
+		config.Compose = filepath.Join(p.repository, "docker-compose.yml")
+	}
 	for _, name := range p.Faults {
 		f := faultNamed(name)
 		config.Disks = config.Disks || f.needs == fleet.Disk

@@ -28,10 +28,16 @@ var ports atomic.Uint32
 func init() { ports.Store(rand.Uint32N(portLast - portFirst)) } //nolint:gosec // not secret
 
 func openLoopback(nodes int, reason string) (*loopback, error) {
-	l := &loopback{reason: reason}
+	ports, err := freePorts(2 * nodes)
+	return &loopback{reason, ports}, err
+}
+
+// freePorts finds ports of 127.0.0.1 that nobody listens on.
+func freePorts(n int) ([]int, error) {
+	var found []int
 	for range portLast - portFirst {
-		if len(l.ports) == 2*nodes {
-			return l, nil
+		if len(found) == n {
+			return found, nil
 		}
 		port := int(portFirst + ports.Add(1)%(portLast-portFirst))
 		held, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -41,7 +47,7 @@ func openLoopback(nodes int, reason string) (*loopback, error) {
 		if err := held.Close(); err != nil {
 			return nil, err
 		}
-		l.ports = append(l.ports, port)
+		found = append(found, port)
 	}
 	return nil, errors.New("no port of 127.0.0.1 is free")
 }

@@ -25,6 +25,9 @@ const prefix = "tnf"
 // opened counts the fleets of this driver.
 var opened atomic.Int32
 
+// uniqueName is the name of what is made for one fleet.
+func uniqueName() string { return fmt.Sprintf("%s%dr%d", prefix, os.Getpid(), opened.Add(1)) }
+
 // namespaces is nodes in network namespaces. A bridge joins them in a
 // namespace of its own, so that no packet filter of the machine sees what they
 // say; one more link leads from there to the driver.
@@ -52,7 +55,7 @@ func namespacesUnable() string {
 func openNamespaces(nodes int) (*namespaces, error) {
 	// The kernel takes its time to remove a namespace, so the next fleet's
 	// have other names.
-	n := &namespaces{tag: fmt.Sprintf("%s%dr%d", prefix, os.Getpid(), opened.Add(1)), nodes: nodes}
+	n := &namespaces{tag: uniqueName(), nodes: nodes}
 	unlock, err := lockNets()
 	if err != nil {
 		return nil, err
@@ -132,7 +135,10 @@ func freeNet(tag string) (string, error) {
 
 func (n *namespaces) space(node int) string { return fmt.Sprintf("%sn%d", n.tag, node) }
 
-func (n *namespaces) host(node int) string { return fmt.Sprintf("%s.%d", n.net, 11+node) }
+func (n *namespaces) host(node int) string { return hostOf(n.net, node) }
+
+// hostOf is the address of a node in a network.
+func hostOf(net string, node int) string { return fmt.Sprintf("%s.%d", net, 11+node) }
 
 func (n *namespaces) can() error { return nil }
 
@@ -145,30 +151,34 @@ func (n *namespaces) wrap(node int, args []string) []string {
 	return append([]string{"nsenter", "--net=/run/netns/" + n.space(node)}, args...)
 }
 
-// rules writes a table for each node that drops what comes from others. Only
-// nodes are cut off from each other: the driver, and with it the clients,
-// always reaches all of them.
 func (n *namespaces) rules(drops map[[2]int]bool, loss map[int]int) error {
 	for to := range n.nodes {
-		var rules strings.Builder
-		rules.WriteString("table ip faults\ndelete table ip faults\n")
-		rules.WriteString("table ip faults {\n chain in {\n  type filter hook input priority 0;\n")
-		for from := range n.nodes {
-			if drops[[2]int{from, to}] {
-				fmt.Fprintf(&rules, "  ip saddr %s drop\n", n.host(from))
-			}
-		}
-		if percent := loss[to]; percent > 0 {
-			fmt.Fprintf(&rules, "  ip saddr %s.0/24 ip saddr != %s.1 numgen random mod 100 < %d drop\n", n.net, n.net, percent)
-		}
-		rules.WriteString(" }\n}\n")
 		// Not "ip netns exec": for a moment it holds on to every mount of the
 		// machine, and a disk that is to be mounted anew stays the old one.
-		if err := run(rules.String(), n.wrap(to, []string{"nft", "-f", "-"})...); err != nil {
+		if err := run(dropTable(n.net, n.nodes, to, drops, loss), n.wrap(to, []string{"nft", "-f", "-"})...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropTable is the table of a node that drops what comes from others. Only
+// nodes are cut off from each other: the driver, and with it the clients,
+// always reaches all of them.
+func dropTable(net string, nodes, to int, drops map[[2]int]bool, loss map[int]int) string {
+	var rules strings.Builder
+	rules.WriteString("table ip faults\ndelete table ip faults\n")
+	rules.WriteString("table ip faults {\n chain in {\n  type filter hook input priority 0;\n")
+	for from := range nodes {
+		if drops[[2]int{from, to}] {
+			fmt.Fprintf(&rules, "  ip saddr %s drop\n", hostOf(net, from))
+		}
+	}
+	if percent := loss[to]; percent > 0 {
+		fmt.Fprintf(&rules, "  ip saddr %s.0/24 ip saddr != %s.1 numgen random mod 100 < %d drop\n", net, net, percent)
+	}
+	rules.WriteString(" }\n}\n")
+	return rules.String()
 }
 
 func (n *namespaces) close() error {

@@ -25,6 +25,9 @@ type Config struct {
 	Nodes, Spare int
 	// Loopback keeps to plain processes where namespaces would be possible.
 	Loopback bool
+	// Compose is the path of docker-compose.yml, with the Dockerfile beside it,
+	// for nodes in containers; empty for processes.
+	Compose string
 	// Disks gives every node a file system of its own.
 	Disks bool
 	// Args are more flags for every node.
@@ -97,7 +100,14 @@ type Processes struct {
 }
 
 // Open makes a fleet of nodes that do not run yet.
-func Open(c Config) (*Processes, error) {
+func Open(c Config) (Fleet, error) {
+	if c.Compose != "" {
+		return openContainers(c)
+	}
+	return openProcesses(c)
+}
+
+func openProcesses(c Config) (*Processes, error) {
 	p := &Processes{
 		config: c, drops: map[[2]int]bool{}, loss: map[int]int{},
 		nodes: make([]*process, c.Nodes+c.Spare), cut: map[int]bool{},
