@@ -26,6 +26,10 @@ var (
 	// restarted is for nodes that a quorum needs and that all start anew: they
 	// wait for each other before one can campaign.
 	restarted = bounds{wrote: 5 * time.Second}
+	// reopened is for a node whose disk failed: it sees each second whether it
+	// takes a write again, reads its log anew, and gets what it missed, which is
+	// a hundred megabytes where a client fills the disk.
+	reopened = bounds{wrote: 5 * time.Second, well: 15 * time.Second}
 	// rebuilt is for a node that lost what it kept and gets all of it from the
 	// others.
 	rebuilt = bounds{well: time.Minute}

@@ -22,7 +22,7 @@ const refuseTimeout = 25 * time.Second
 
 func damageFaults() []fault {
 	of := func(name, what string, choose func(path string) bool, f func(*run, string) (string, error)) fault {
-		return fault{name: name, summary: what + " of one node while it is down", bounds: rebuilt, inject: func(ctx context.Context, r *run, note noting) error {
+		return fault{name: name, summary: what + " of one node while it is down", bounds: rebuilt, damages: true, inject: func(ctx context.Context, r *run, note noting) error {
 			return r.damage(ctx, note, choose, f)
 		}}
 	}

@@ -17,7 +17,7 @@ func diskFaults() []fault {
 		{name: "power-cut-majority", summary: "the same for a majority at once", bounds: restarted, inject: powerCutMajority},
 		{name: "power-cut-all", summary: "the same for all nodes at once", bounds: restarted, inject: powerCutAll},
 		{name: "disk-full", summary: "no space on one node's disk, the leader's as likely as not, for 4 to 9 s", stuff: true,
-			bounds: bounds{wrote: 5 * time.Second}, inject: diskFull},
+			bounds: reopened, inject: diskFull},
 		{name: "disk-hung", summary: "one node's disk, the leader's as likely as not, hangs for 4 to 12 s",
 			bounds: bounds{wrote: 10 * time.Second}, inject: diskHung},
 		{name: "disk-readonly", summary: "the same disk is read-only for 2 to 6 s, then checked while the node is down",

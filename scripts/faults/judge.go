@@ -58,6 +58,7 @@ func (r *run) digests(ctx context.Context) error {
 				return &diverged{fmt.Sprintf("at index %d %s has the digest %s, another node %s", d.Index, r.fleet.Name(n), d.Digest, first.Digest)}
 			}
 		}
+		r.shown = first
 		return nil
 	})
 }
@@ -80,6 +81,7 @@ func (r *run) judge(ctx context.Context) (*report, error) {
 			{"cluster does not settle", func(ctx context.Context) error { return r.well(ctx, settleTimeout) }},
 			{"node does not answer", r.finals},
 			{"nodes differ", r.digests},
+			{"directory can't be read", func(ctx context.Context) error { return r.directories(ctx, p) }},
 		} {
 			if err := c.look(ctx); err != nil {
 				p.find(c.rule, err.Error())

@@ -32,6 +32,9 @@ type report struct {
 	NotApplied int `json:"not_applied"`
 	// Internal has answers by which a node calls itself damaged.
 	Internal []string `json:"internal,omitempty"`
+	// Unread is damage of the run's own that no node has noticed, since it has
+	// not read it again.
+	Unread []string `json:"unread_damage,omitempty"`
 	// Late is the latest tick of the driver's own.
 	Late time.Duration `json:"driver_late_nanos"`
 
@@ -173,6 +176,9 @@ func (p *report) text(to io.Writer) error {
 	}
 	for _, s := range p.Internal {
 		fmt.Fprintf(out, "  internal: %s\n", s)
+	}
+	for _, s := range p.Unread {
+		fmt.Fprintf(out, "  not read again: %s\n", s)
 	}
 	for _, s := range p.Reasons {
 		fmt.Fprintf(out, "  invalid: %s\n", s)

@@ -71,6 +71,9 @@ type run struct {
 	// member tells which nodes of the fleet belong to the cluster.
 	member []bool
 
+	// shown is the state that all nodes showed in the end.
+	shown wire.Digest
+
 	bands []*band
 	// broken are promises that a fault itself saw broken.
 	broken []check.Finding

@@ -19,6 +19,7 @@ type fault struct {
 	args    []string // more flags of the nodes
 	stuff   bool     // a client fills the log
 	crowd   int      // times as many clients, where each waits longer
+	damages bool     // files are altered
 	flag    string   // a flag that the program must have
 	inside  bool     // it happens inside of a program that has failpoints
 	bounds  bounds   // how soon all must be as before

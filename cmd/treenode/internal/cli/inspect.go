@@ -20,6 +20,7 @@ const exitDamaged = 3
 var (
 	errParted       = errors.New("the directories differ")
 	errContradicted = errors.New("the directory contradicts itself")
+	errViolated     = errors.New("the state breaks an invariant")
 	errDamaged      = errors.New("the directory is damaged")
 )
 
@@ -35,8 +36,8 @@ func newInspect() *cobra.Command {
 			"that differs although the entries are the same.\n\n" +
 			"The nodes must not run. Nothing in a directory is changed: the log is read from a copy, which needs its\n" +
 			"size in the directory for temporary files ($TMPDIR).\n\n" +
-			"Exit codes: 0 whole, or both the same; 1 they differ, or a directory contradicts itself; 2 wrong usage,\n" +
-			"also for a directory in use; 3 damaged.",
+			"Exit codes: 0 whole, or both the same; 1 they differ, or a directory contradicts itself or its\n" +
+			"state breaks an invariant; 2 wrong usage, also for a directory in use; 3 damaged.",
 		Example: "  treenode inspect /var/lib/treenode\n" +
 			"  treenode inspect /var/lib/treenode -o json\n" +
 			"  treenode inspect /var/lib/treenode --entries 100:120\n" +
@@ -96,11 +97,18 @@ func (s *session) inspect(d *cluster.Directory) error {
 	if err := s.show(r, func(out io.Writer) error { return printDirectory(out, r) }); err != nil {
 		return err
 	}
+	return verdictOn(r)
+}
+
+// verdictOn is the error, and with it the exit code, for what a directory holds.
+func verdictOn(r cluster.DirectoryReport) error {
 	switch {
 	case len(r.Damage) > 0:
 		return &codeError{exitDamaged, errDamaged}
 	case len(r.Contradictions) > 0:
 		return &codeError{exitFailure, errContradicted}
+	case r.State != nil && r.State.Violation != "":
+		return &codeError{exitFailure, errViolated}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,6 +168,34 @@ func TestInspectRefuses(t *testing.T) {
 	} {
 		if _, errs, code := run(t, "", append([]string{"inspect"}, c.args...)...); code != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("inspect %q: exit code %d, %s", c.args, code, errs)
+		}
+	}
+}
+
+// Damage counts more than a contradiction: what could not be read may explain it.
+func TestInspectVerdict(t *testing.T) {
+	whole := &cluster.DirectoryState{Index: 7}
+	broken := &cluster.DirectoryState{Index: 7, Violation: "state invariant: provider 1"}
+	for _, c := range []struct {
+		name string
+		r    cluster.DirectoryReport
+		want int
+	}{
+		{"whole", cluster.DirectoryReport{State: whole}, exitOK},
+		{"contradiction", cluster.DirectoryReport{State: whole, Contradictions: []string{"a snapshot"}}, exitFailure},
+		{"invariant", cluster.DirectoryReport{State: broken}, exitFailure},
+		{"damage", cluster.DirectoryReport{State: broken, Contradictions: []string{"a snapshot"}, Damage: []string{"entry 3"}}, exitDamaged},
+	} {
+		got := exitOK
+		if err := verdictOn(c.r); err != nil {
+			var coded *codeError
+			if !errors.As(err, &coded) {
+				t.Fatalf("%s: %v has no exit code", c.name, err)
+			}
+			got = coded.code
+		}
+		if got != c.want {
+			t.Errorf("%s: exit code %d, want %d", c.name, got, c.want)
 		}
 	}
 }
