@@ -27,8 +27,9 @@ var (
 	// wait for each other before one can campaign.
 	restarted = bounds{wrote: 5 * time.Second}
 	// reopened is for a node whose disk failed: it sees each second whether it
-	// takes a write again, reads its log anew, and gets what it missed, which is
-	// a hundred megabytes where a client fills the disk.
+	// takes a write again, reads its log anew, is waited for (see waitedFor), and
+	// gets what it missed, which is a hundred megabytes where a client fills the
+	// disk.
 	reopened = bounds{wrote: 5 * time.Second, well: 15 * time.Second}
 	// rebuilt is for a node that lost what it kept and gets all of it from the
 	// others.

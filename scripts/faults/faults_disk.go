@@ -19,11 +19,11 @@ func diskFaults() []fault {
 		{name: "disk-full", summary: "no space on one node's disk, the leader's as likely as not, for 4 to 9 s", stuff: true,
 			bounds: reopened, inject: diskFull},
 		{name: "disk-hung", summary: "one node's disk, the leader's as likely as not, hangs for 4 to 12 s",
-			bounds: bounds{wrote: 10 * time.Second}, inject: diskHung},
+			bounds: bounds{wrote: 10 * time.Second, well: reopened.well}, inject: diskHung},
 		{name: "disk-readonly", summary: "the same disk is read-only for 2 to 6 s, then checked while the node is down",
-			bounds: bounds{wrote: 5 * time.Second}, inject: diskReadOnly},
+			bounds: reopened, inject: diskReadOnly},
 		{name: "fsync-error", summary: "one node's flushes, the leader's as likely as not, fail with EIO for 2 to 5 s", needs: fleet.Trace,
-			bounds: bounds{wrote: 5 * time.Second}, inject: syncFails},
+			bounds: reopened, inject: syncFails},
 	}
 	for i := range all {
 		if all[i].needs == "" {
