@@ -6,10 +6,8 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/treenode/treenode/cluster/clock"
 	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/fsm"
-	"github.com/treenode/treenode/fsm/tree"
 )
 
 // enqueueTimeout bounds how long an entry waits for Raft's leader loop.
@@ -22,7 +20,13 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 	for i, p := range group {
 		commands[i] = p.command
 	}
-	future := n.raft.Apply(stampedEntry(commands), enqueueTimeout)
+	at, err := n.stamp()
+	if err != nil {
+		refuseAll(group, err)
+		release()
+		return
+	}
+	future := n.raft.Apply(fsm.EncodeBatch(at, commands), enqueueTimeout)
 	go func() {
 		defer release()
 		if err := future.Error(); err != nil {
@@ -42,11 +46,6 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 			}
 		}
 	}()
-}
-
-// stampedEntry is the one place where the proposer's clock enters the log.
-func stampedEntry(commands [][]byte) []byte {
-	return fsm.EncodeBatch(tree.Time(clock.Now().UnixMicro()), commands)
 }
 
 // raftError says what a failed Apply means for the caller: whether the entry

@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/treenode/treenode/cluster/clock"
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
 )
@@ -128,7 +127,11 @@ func (n *Node) propose(ctx context.Context, level int, entry func(at tree.Time) 
 	if err := n.allRead(ctx, level); err != nil {
 		return 0, err
 	}
-	future := n.raft.Apply(entry(tree.Time(clock.Now().UnixMicro())), enqueueTimeout)
+	at, err := n.stamp()
+	if err != nil {
+		return 0, err
+	}
+	future := n.raft.Apply(entry(at), enqueueTimeout)
 	if err := future.Error(); err != nil {
 		return 0, raftError(err)
 	}

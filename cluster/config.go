@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/clock"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
@@ -119,10 +120,11 @@ type Config struct {
 	StepHook tree.StepHook
 	// Level is for tests: what this node says that it reads; see fsm.Level.
 	Level int
-	// WrapLog and Space are for tests: what stands between the log and its disk,
-	// and how much of a file system is free.
+	// WrapLog, Space and Clock are for tests: what stands between the log and its
+	// disk, how much of a file system is free, and the wall clock.
 	WrapLog func(logstore.Inner) logstore.Inner
 	Space   func(dir string) (Space, error)
+	Clock   func() time.Time
 
 	asideStep func(string) error // for tests; see setAside
 }
@@ -173,6 +175,9 @@ func (c *Config) check() error {
 	}
 	if c.Space == nil {
 		c.Space = spaceOf
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Now
 	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()

@@ -31,6 +31,8 @@
 //     logstore).
 //   - Waiting commands share one log entry, and one call to the leader
 //     (gather.go, batch.go, forward.go).
+//   - Entries carry the time that most voters' clocks agree on, not the leader's
+//     own: a single clock that is wrong or is set changes nothing (time.go).
 //   - A leader begins its term with an empty entry of its own and serves reads
 //     once that is applied (leader.go).
 //   - A server's Raft id is its node id and the instance of its data directory:
@@ -92,6 +94,12 @@
 // is wrong on most voters, because of a bug in the program that they share, is
 // taken for right. After an upgrade there are none until each member has been
 // seen once with a program that knows them.
+//
+// Where most voters' clocks are wrong, so is the time of the log. If it is more
+// than an hour ahead of the clients' clocks, or, for a leader's whole term, more than
+// five minutes behind, their request ids are refused. So are those that a node with a
+// clock as wrong makes for requests that come without one. In a cluster with members
+// that do not tell their clocks yet, the leader takes theirs to be like its own.
 //
 // One voter is added or removed at a time. A cluster that lost its majority
 // for good has no way back in this version.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm"
 )
 
 // leadership is a term that this node leads and has committed an entry in.
@@ -47,10 +49,9 @@ func (n *Node) lead() context.CancelFunc {
 func (n *Node) beginTerm(ctx context.Context) {
 	for ctx.Err() == nil {
 		term := n.raft.CurrentTerm()
-		future := n.raft.Apply(stampedEntry(nil), enqueueTimeout)
-		err := future.Error()
+		index, err := n.firstEntry(ctx)
 		if err == nil && n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term {
-			l := &leadership{term: term, index: future.Index()}
+			l := &leadership{term: term, index: index}
 			n.leads.Store(l)
 			if ctx.Err() != nil { // lost meanwhile: the watcher cleared it before
 				n.leads.CompareAndSwap(l, nil)
@@ -58,6 +59,7 @@ func (n *Node) beginTerm(ctx context.Context) {
 			}
 			n.leaderChanged.Broadcast()
 			n.log.Info("leading", "term", term, "index", l.index)
+			go n.keepTime(ctx)
 			go n.checkpointRegularly(ctx)
 			n.tendMembers(ctx)
 			return
@@ -68,6 +70,23 @@ func (n *Node) beginTerm(ctx context.Context) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// firstEntry commits an empty entry, once this node knows the time to stamp it
+// with, and returns its index.
+func (n *Node) firstEntry(ctx context.Context) (uint64, error) {
+	if err := n.agreeOnTime(ctx, true); err != nil {
+		return 0, err
+	}
+	at, err := n.stamp()
+	if err != nil {
+		return 0, err
+	}
+	future := n.raft.Apply(fsm.EncodeBatch(at, nil), enqueueTimeout)
+	if err := future.Error(); err != nil {
+		return 0, err
+	}
+	return future.Index(), nil
 }
 
 // leadsOthers reports whether this node leads and commits nothing alone, as

@@ -51,6 +51,7 @@ type Node struct {
 	entries, forwards *gatherer
 
 	leads         atomic.Pointer[leadership]
+	time          atomic.Pointer[logTime] // nil before the first comparison of clocks
 	leaderChanged broadcast
 	leaderAPI     atomic.Pointer[leaderAPI]
 	readRounds    rounds

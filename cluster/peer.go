@@ -25,6 +25,7 @@ type hello struct {
 	Last     uint64 `json:"last"`
 	Applied  uint64 `json:"applied"`
 	Level    int    `json:"level"` // see fsm.Level; 0 from before there was one
+	Clock    int64  `json:"clock"` // in microseconds since 1970; 0 from before it was told
 }
 
 // pledge asks a new node to belong to the cluster that the sender is about to
@@ -114,7 +115,7 @@ func (n *Node) hello() hello {
 		API: n.config.APIURL, Version: n.config.Version, Member: n.isMember(),
 		Expect: n.config.BootstrapExpect, NonVoter: n.config.NonVoter,
 		Term: n.raft.CurrentTerm(), Last: n.raft.LastIndex(), Applied: n.machine.View().Index,
-		Level: n.config.Level,
+		Level: n.config.Level, Clock: n.config.Clock().UnixMicro(),
 	}
 	return h
 }

@@ -31,9 +31,10 @@
 // The memory of answers holds requestsMax ids or requestsBytesMax bytes for at
 // most an hour of log time; a client that retries later than that is told so.
 //
-// Log time never goes back. A proposer whose clock is far ahead takes it along
-// for the whole cluster: until the other clocks have caught up, request ids
-// made by them count as expired.
+// Log time never goes back. Entries that were stamped far ahead take it along for
+// good: until the clocks of callers have caught up, the request ids that they make
+// count as expired. So whoever stamps must not believe one clock; package cluster
+// does not.
 //
 // An answer lists everything its command touched. Moving a tree of very many
 // providers makes a large one, which displaces others from memory.

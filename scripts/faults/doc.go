@@ -12,7 +12,7 @@
 // The seed fixes what is drawn, not when the machine does it: a repeated run
 // is alike, not the same. Clients are never cut off from nodes, and what they
 // say is neither delayed nor slowed down. Wires keep the order of packets unless
-// they are to reorder them, and do not damage any. Clock steps are not injected.
+// they are to reorder them, and do not damage any. Clocks are wrong only where they enter the log.
 // The faults named failpoint-... run another build of the program, which has the
 // lines at which it may end itself; a point that a node does not reach in time
 // is told in the fault's text, and shows nothing.

@@ -30,7 +30,7 @@ type fault struct {
 
 // faults is the table, in the order of -list.
 func faults() []fault {
-	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), failpointFaults())
+	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), failpointFaults(), clockFaults())
 }
 
 func faultNamed(name string) fault {
