@@ -133,6 +133,14 @@ func TestMeasure(t *testing.T) {
 	if gap := p.Bands[0].Gap; gap != time.Second {
 		t.Errorf("gap %v, want the second from heal to write", gap)
 	}
+	// A write that was refused was answered; a read and an open write were not.
+	p.ops = append(p.ops, &check.Op{Kind: check.Claim, Outcome: check.Rejected, Return: 8.4e9},
+		&check.Op{Kind: check.Claim, Outcome: check.Unknown, Return: 8.7e9}, &check.Op{Kind: check.ReadTree, Outcome: check.OK, Return: 8.8e9})
+	p.measure()
+	if gap := p.Bands[0].Gap; gap != 600*time.Millisecond {
+		t.Errorf("gap %v, want that from the refusal to the write", gap)
+	}
+	p.ops = p.ops[:len(p.ops)-3]
 	p.Bands[0].QuorumLost = false
 	p.measure()
 	if p.RateDuring > 211 || p.Bands[0].Gap < 2900*time.Millisecond {

@@ -84,7 +84,7 @@ func (p *report) measure() {
 	p.RateBefore, p.RateDuring, p.RateAfter = rate(0, p.Warm), rate(p.Warm, p.Healed), rate(p.Healed, p.Done)
 	var writes []int64
 	for _, o := range p.ops {
-		if !o.Kind.Reads() && o.Outcome == check.OK {
+		if o.Written() {
 			writes = append(writes, o.Return)
 		}
 	}

@@ -132,6 +132,10 @@ type Op struct {
 	Told      []Told                    `json:"told,omitempty"`
 }
 
+// Written reports whether the operation is a write that was answered. A refusal
+// counts: it is decided where entries are applied, so the entry was committed.
+func (o *Op) Written() bool { return !o.Kind.Reads() && (o.Outcome == OK || o.Outcome == Rejected) }
+
 // String is the operation in one line.
 func (o *Op) String() string {
 	var s strings.Builder

@@ -76,7 +76,7 @@ func (r *Recorder) Strange() []string {
 }
 
 // WrittenAfter returns when the first write that was called after a time was
-// acknowledged; false if none was.
+// answered; false if none was.
 func (r *Recorder) WrittenAfter(at int64) (int64, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,7 +86,7 @@ func (r *Recorder) WrittenAfter(at int64) (int64, bool) {
 		if o.Return < at {
 			break // they are in the order of their return, but for a hair
 		}
-		if !o.Kind.Reads() && o.Outcome == check.OK && o.Call >= at && (!ok || o.Return < first) {
+		if o.Written() && o.Call >= at && (!ok || o.Return < first) {
 			first, ok = o.Return, true
 		}
 	}
