@@ -89,6 +89,7 @@ func (r *run) recover(ctx context.Context, bands []*band) error {
 	}
 	err := r.well(ctx, settleTimeout)
 	now := r.rec.Now()
+	patience := settleTimeout
 	for _, b := range bands {
 		if err == nil {
 			b.Well = now
@@ -96,14 +97,18 @@ func (r *run) recover(ctx context.Context, bands []*band) error {
 		if b.Struck == 0 {
 			b.Struck = b.Begin
 		}
-		if waited := until(ctx, settleTimeout, func() error {
+		waited := until(ctx, patience, func() error {
 			at, ok := r.rec.WrittenAfter(b.from())
 			if !ok {
 				return errNoWrite
 			}
 			b.Wrote = at
 			return nil
-		}); waited != nil && !errors.Is(waited, errNoWrite) {
+		})
+		switch {
+		case errors.Is(waited, errNoWrite):
+			patience = 0 // later ones have waited as well
+		case waited != nil:
 			return waited
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,10 @@ const (
 	campaignUndecided = 3
 )
 
+// failpoints is the tag that all programs are built with: faults inside of the
+// program need it, and to others it makes no difference.
+const failpoints = "failpoints"
+
 // harnessPatience is how long the campaign may take to end its nodes when it is
 // interrupted.
 const harnessPatience = 15 * time.Second
@@ -51,7 +56,7 @@ func (c *campaign) build(ctx context.Context) error {
 	if _, err := goCommand(ctx, filepath.Join(c.root, "scripts", "faults"), "build", "-o", harness, "."); err != nil {
 		return err
 	}
-	if _, err := goCommand(ctx, c.root, "build", "-o", plain, "./cmd/treenode"); err != nil {
+	if _, err := goCommand(ctx, c.root, "build", "-tags", failpoints, "-o", plain, "./cmd/treenode"); err != nil {
 		return err
 	}
 	c.harness, c.plain = harness, plain
@@ -65,7 +70,7 @@ func (c *campaign) catch(ctx context.Context, m mutation, overlay string) (how s
 		return "", 0, nil, err
 	}
 	binary := filepath.Join(c.dir, "mutated")
-	if _, err := goCommand(ctx, c.root, "build", "-overlay", overlay, "-o", binary, "./cmd/treenode"); err != nil {
+	if _, err := goCommand(ctx, c.root, "build", "-tags", failpoints, "-overlay", overlay, "-o", binary, "./cmd/treenode"); err != nil {
 		return "", 0, nil, fmt.Errorf("the mutated program does not compile: %w", err)
 	}
 	for _, fault := range m.faults {
@@ -105,7 +110,7 @@ func (c *campaign) run(ctx context.Context, program, fault string, seed uint64) 
 	}
 	defer os.RemoveAll(out) //nolint:errcheck // in the temporary directory
 	//nolint:gosec // built above
-	h := exec.CommandContext(ctx, c.harness, "-treenode", program, "-runs", "1", "-seed", strconv.FormatUint(seed, 10),
+	h := exec.CommandContext(ctx, c.harness, "-treenode", program, "-treenode-failpoints", program, "-runs", "1", "-seed", strconv.FormatUint(seed, 10),
 		"-nodes", strconv.Itoa(c.nodes), "-faults", fault, "-duration", c.duration.String(), "-out", out, "-o", "json")
 	h.Dir = filepath.Join(c.root, "scripts", "faults")
 	// It has nodes to end.
@@ -124,10 +129,11 @@ func (c *campaign) run(ctx context.Context, program, fault string, seed uint64) 
 	case 0:
 		return outcome{passed: true}, nil
 	case campaignFailed:
+		// The run comes first, then what all runs came to.
 		var r struct {
 			Findings []struct{ Rule, Text string } `json:"findings"`
 		}
-		if err := json.Unmarshal(report, &r); err != nil || len(r.Findings) == 0 {
+		if err := json.NewDecoder(bytes.NewReader(report)).Decode(&r); err != nil || len(r.Findings) == 0 {
 			return outcome{}, fmt.Errorf("the campaign's report can't be read: %w", errors.Join(err, errNoFinding))
 		}
 		text, _, _ := strings.Cut(r.Findings[0].Text, "\n")

@@ -115,6 +115,17 @@ func mutations() []mutation {
 			test:   target{"./cluster", "TestLostAnswerIsNoSuccess"},
 		},
 		{
+			name: "one-clock",
+			bug:  "a leader stamps entries by its own clock alone",
+			edits: []edit{{
+				file: "cluster/time.go",
+				old:  "return tree.Time(l.now().UnixMicro()), nil",
+				new:  "return tree.Time(n.config.Clock().UnixMicro()), nil",
+			}},
+			faults: []string{"clock-step"},
+			test:   target{"./cluster", "TestOneWrongClock"},
+		},
+		{
 			name: "session-does-not-wait",
 			bug:  "a session read answers with what the node has, whatever index was asked for",
 			edits: []edit{{
