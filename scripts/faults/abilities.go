@@ -36,7 +36,7 @@ func abilitiesOf(o options) abilities {
 // refuses says why a fault can't be injected here; empty if it can.
 func (a abilities) refuses(f fault) string {
 	switch {
-	case f.needs == fleet.Network && a.network != "":
+	case (f.needs == fleet.Network || f.cuts) && a.network != "":
 		return a.network
 	case f.needs == fleet.Wires && a.wires != "":
 		return a.wires

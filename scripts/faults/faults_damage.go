@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -121,10 +122,17 @@ func (r *run) damage(ctx context.Context, note noting, choose func(string) bool,
 	return r.joinAnew(ctx, node, m.RaftID)
 }
 
-// regularFiles lists the files in a directory, as paths below it.
+// asidePrefix begins the names of directories that a node has set aside.
+const asidePrefix = "damaged-"
+
+// regularFiles lists the files that a node works with, as paths below its
+// directory.
 func regularFiles(dir string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), asidePrefix) {
+			return fs.SkipDir
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -148,16 +156,16 @@ func lastLine(text string) string {
 	return lines[len(lines)-1]
 }
 
+// writtenOf is a file's content without the room that a log has taken for later.
+func writtenOf(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
+
 // flip flips one to three bits of what is written of a file.
 func flip(r *run, path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	used := len(b)
-	for used > 0 && b[used-1] == 0 {
-		used-- // room that a log has taken for later
-	}
+	used := len(writtenOf(b))
 	if used == 0 {
 		return "nothing to flip in", nil
 	}
@@ -183,10 +191,7 @@ func truncate(r *run, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	used := len(b)
-	for used > 0 && b[used-1] == 0 {
-		used--
-	}
+	used := len(writtenOf(b))
 	left := r.r.IntN(max(used, 1))
 	return fmt.Sprintf("%d bytes left of %d used, of", left, used), os.Truncate(path, int64(left))
 }
@@ -222,12 +227,8 @@ func (r *run) forgetful(ctx context.Context, note noting, what string, lose func
 		return &notWell{err}
 	}
 	note(true, "%v behind, leader %s down, %s loses %s", r.names(behind), r.fleet.Name(leader), m.RaftID, what)
-	for _, x := range behind {
-		for _, y := range others(r.members(), behind) {
-			if err := errors.Join(r.fleet.Cut(x, y), r.fleet.Cut(y, x)); err != nil {
-				return err
-			}
-		}
+	if err := r.sever(behind, others(r.members(), behind)); err != nil {
+		return err
 	}
 	if err := r.hold(ctx, 300*time.Millisecond, time.Second); err != nil {
 		return err

@@ -25,6 +25,14 @@ func networkFaults() []fault {
 
 // apart cuts every node of one side off from every one of the other.
 func (r *run) apart(ctx context.Context, a, b []int) error {
+	if err := r.sever(a, b); err != nil {
+		return err
+	}
+	return r.joined(ctx, 2*time.Second, 6*time.Second)
+}
+
+// sever is apart without the end.
+func (r *run) sever(a, b []int) error {
 	for _, x := range a {
 		for _, y := range b {
 			if err := errors.Join(r.fleet.Cut(x, y), r.fleet.Cut(y, x)); err != nil {
@@ -32,7 +40,7 @@ func (r *run) apart(ctx context.Context, a, b []int) error {
 			}
 		}
 	}
-	return r.joined(ctx, 2*time.Second, 6*time.Second)
+	return nil
 }
 
 // joined holds a partition and takes it back.

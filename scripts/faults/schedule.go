@@ -15,6 +15,7 @@ type fault struct {
 	name    string
 	summary string
 	needs   fleet.Ability
+	cuts    bool     // fleet.Network beside that
 	spare   int      // nodes beside those that form the cluster
 	args    []string // more flags of the nodes
 	stuff   bool     // a client fills the log
@@ -30,7 +31,7 @@ type fault struct {
 
 // faults is the table, in the order of -list.
 func faults() []fault {
-	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), failpointFaults(), clockFaults())
+	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), scenarioFaults(), failpointFaults(), clockFaults())
 }
 
 func faultNamed(name string) fault {

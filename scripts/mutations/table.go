@@ -23,7 +23,7 @@ func mutations() []mutation {
 				new: "\tif err := n.raft.VerifyLeader().Error(); n.leads.Load() == l {\n\t\treturn index, err\n\t}\n" +
 					"\tservers, err := n.servers()\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\tvoters, agreed := 0, 0\n",
 			}},
-			faults: []string{"pause-leader", "partition-leader"},
+			faults: []string{"late-answers", "pause-leader"},
 			test:   target{"./cluster", "TestCutOffLeaderAnswersNoLinearizableRead"},
 		},
 		{
@@ -34,7 +34,7 @@ func mutations() []mutation {
 				old:  "if n := len(args.Entries); n > 0 && resp.Success {",
 				new:  "if n := len(args.Entries); n > 0 && resp.Success && args.Entries[n-1].Index == 0 {",
 			}},
-			faults: []string{"power-cut-majority"},
+			faults: []string{"hung-then-swap", "power-cut-majority"},
 			test:   target{"./cluster", "TestNothingIsCommittedBeforeTheLeadersDiskHasIt"},
 		},
 		{
@@ -88,7 +88,7 @@ func mutations() []mutation {
 				old:  "entryChecksum(index, b[sealFlags:]); want != got {",
 				new:  "entryChecksum(index, b[sealFlags:]); false && want != got {",
 			}},
-			faults: []string{"flip-log"},
+			faults: []string{"flip-command", "flip-log"},
 			test:   target{"./cluster/logstore", "TestEveryByteOfAnEntry"},
 		},
 		{
@@ -99,7 +99,7 @@ func mutations() []mutation {
 				old:  "if _, err := m.f.WriteAt(b, 0); err != nil {",
 				new:  "if err := error(nil); err != nil && b != nil {",
 			}},
-			faults: []string{"truncate-log"},
+			faults: []string{"forget-tail", "truncate-log"},
 			test:   target{"./cluster/logstore", "TestWALCutOff"},
 		},
 		{
@@ -155,7 +155,7 @@ func mutations() []mutation {
 				old:  "\tv.requests.byID.All(func(_ tree.UUID, a *answer) bool { return put(w, recordAnswer, *a, (*codec).answer) })\n",
 				new:  "",
 			}},
-			faults: []string{"snapshot-install"},
+			faults: []string{"restart-snapshot", "snapshot-install"},
 			test:   target{"./fsm", "TestMemorySurvivesSnapshots"},
 		},
 		{

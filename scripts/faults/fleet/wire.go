@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -10,6 +11,9 @@ import (
 type Wire struct {
 	// Nodes are those whose links are meant, in both directions; none for all.
 	Nodes []int
+	// Pairs are the links meant in one direction, from the first to the second,
+	// in place of the Nodes'.
+	Pairs [][2]int
 	// Delay is added to every packet, more or less by up to Jitter. What one
 	// node sends to another keeps its order.
 	Delay, Jitter time.Duration
@@ -32,14 +36,12 @@ func (w *Wire) none() bool {
 	return w.Delay == 0 && w.Jitter == 0 && w.Reorder == 0 && w.Duplicate == 0 && w.Loss == 0 && w.Rate == 0
 }
 
-// shapes reports whether packets between two nodes are meant.
-func (w *Wire) shapes(a, b int) bool {
-	for _, n := range w.Nodes {
-		if n == a || n == b {
-			return true
-		}
+// shapes reports whether packets from one node to another are meant.
+func (w *Wire) shapes(from, to int) bool {
+	if len(w.Pairs) > 0 {
+		return slices.Contains(w.Pairs, [2]int{from, to})
 	}
-	return len(w.Nodes) == 0
+	return len(w.Nodes) == 0 || slices.Contains(w.Nodes, from) || slices.Contains(w.Nodes, to)
 }
 
 func (w *Wire) check(nodes int) error {
@@ -48,7 +50,11 @@ func (w *Wire) check(nodes int) error {
 			return fmt.Errorf("wire: %d is no percentage", percent)
 		}
 	}
-	for _, n := range w.Nodes {
+	meant := slices.Clone(w.Nodes)
+	for _, pair := range w.Pairs {
+		meant = append(meant, pair[:]...)
+	}
+	for _, n := range meant {
 		if n < 0 || n >= nodes {
 			return fmt.Errorf("wire: there is no node %d", n)
 		}

@@ -175,9 +175,30 @@ func TestWireSeed(t *testing.T) {
 	}
 }
 
+// A wire is for all links of some nodes, or for some links in one direction.
+func TestShapes(t *testing.T) {
+	for _, c := range []struct {
+		wire     Wire
+		from, to int
+		want     bool
+	}{
+		{Wire{}, 0, 1, true},
+		{Wire{Nodes: []int{1}}, 0, 1, true},
+		{Wire{Nodes: []int{1}}, 1, 2, true},
+		{Wire{Nodes: []int{1}}, 0, 2, false},
+		{Wire{Pairs: [][2]int{{1, 0}}}, 1, 0, true},
+		{Wire{Pairs: [][2]int{{1, 0}}}, 0, 1, false},
+		{Wire{Pairs: [][2]int{{1, 0}}}, 1, 2, false},
+	} {
+		if got := c.wire.shapes(c.from, c.to); got != c.want {
+			t.Errorf("%+v shapes %d to %d: %v", c.wire, c.from, c.to, got)
+		}
+	}
+}
+
 func TestWireCheck(t *testing.T) {
 	for _, w := range []Wire{
-		{Loss: 101}, {Duplicate: -1}, {Nodes: []int{3}}, {Jitter: 1}, {Delay: -1}, {Reorder: 1}, {Rate: 1000}, {Rate: -1, Queue: packetBytes},
+		{Loss: 101}, {Duplicate: -1}, {Nodes: []int{3}}, {Pairs: [][2]int{{0, 3}}}, {Jitter: 1}, {Delay: -1}, {Reorder: 1}, {Rate: 1000}, {Rate: -1, Queue: packetBytes},
 	} {
 		if w.check(3) == nil {
 			t.Errorf("%+v is taken", w)

@@ -119,6 +119,7 @@ type worker struct {
 	patient  bool
 	avoid    map[string]time.Time
 	interval time.Duration
+	answered []answered // in the order of their return
 }
 
 // patientEvery makes one client in so many patient.
@@ -171,6 +172,9 @@ func (w *worker) stuff() {
 // once makes one call. It has its own bound, not the run's: a call that is cut
 // off tells nothing.
 func (w *worker) once() {
+	if !w.patient && w.r.IntN(100) < againPercent && w.again() {
+		return
+	}
 	o := w.choose.write()
 	if w.patient || w.r.IntN(100) < 45 {
 		o = w.choose.read()
@@ -191,7 +195,14 @@ func (w *worker) once() {
 	}
 	ctx = client.WithMinIndex(ctx, w.config.Since)
 	o.MinIndex = w.config.Since
+	id, err := client.NewRequestID()
+	if err == nil && !o.Kind.Reads() {
+		ctx = client.WithRequestID(ctx, id)
+	}
 	Record(ctx, w.client, w.config.Recorder, o)
+	if err == nil && !o.Kind.Reads() {
+		w.remember(o, id)
+	}
 	w.choose.see(o)
 	if o.Node != "" && o.Outcome != check.OK && o.Outcome != check.Rejected {
 		w.avoid[o.Node] = time.Now().Add(avoidFor)
