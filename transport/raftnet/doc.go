@@ -32,6 +32,10 @@
 //   - A Raft stream reaches the server that it is meant for or none: a node that
 //     lost its directory answers at the same address, but has not the log and
 //     the vote that the others count on (SetServer).
+//   - A deadline of a Raft stream does not pass while the peer's kernel confirms
+//     bytes (on Linux): a snapshot or a batch of entries gets through a narrow
+//     link, however long it takes. A peer that confirms no byte any more ends it
+//     after the time that the deadline was away, or twice that.
 //   - CallError.Sent is false only if not one byte of the request was written.
 //     A request is never sent twice. Before an idle connection is used again it
 //     is looked at, so that a peer which restarted meanwhile costs a new

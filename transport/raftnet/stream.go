@@ -83,7 +83,7 @@ func (s *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 	if err != nil {
 		return nil, err
 	}
-	return l, nil
+	return newRafts(l), nil
 }
 
 // peerAddr is an advertised address, which may have a host name.
