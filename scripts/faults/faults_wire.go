@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/treenode/treenode/scripts/faults/fleet"
@@ -16,13 +18,16 @@ const (
 	// old.
 	slowBehind = 5 * slowThreshold
 	slowWait   = 20 * time.Second
+	// slowTry is over when a leader has tried once more to replicate to a node
+	// that was away.
+	slowTry = 11 * time.Second
 )
 
 func wireFaults() []fault {
 	all := []fault{
 		{name: "delay", summary: "every packet between nodes delayed by 10 to 200 ms, up to half of it more or less, for 3 to 6 s", crowd: 4, inject: delayPackets},
 		{name: "reorder", summary: "5 to 30 percent of packets held back, 1 to 5 percent doubled, for 3 to 6 s", inject: reorderPackets},
-		{name: "slow-receiver", summary: "a follower behind a link of 256 kbit/s to 2 Mbit/s gets a snapshot", flag: "snapshot-threshold",
+		{name: "slow-receiver", summary: "a follower behind a link of 256 kbit/s to 2 Mbit/s gets a snapshot", flag: "snapshot-threshold", bounds: waitedFor,
 			args: []string{"--snapshot-threshold", fmt.Sprint(slowThreshold)}, inject: slowReceiver},
 	}
 	for i := range all {
@@ -102,6 +107,10 @@ func slowReceiver(ctx context.Context, r *run, note noting) error {
 		return err
 	}
 	b.What += fmt.Sprintf(", %d entries behind", behind)
+	before, err := r.snapshots(one)
+	if err != nil {
+		return err
+	}
 	if err := r.fleet.Shape(w); err != nil {
 		return err
 	}
@@ -109,5 +118,33 @@ func slowReceiver(ctx context.Context, r *run, note noting) error {
 		return err
 	}
 	r.struck()
+	comes, err := r.snapshotComes(ctx, one, before)
+	if err != nil {
+		return err
+	}
+	if !comes {
+		b.What += ", no snapshot began"
+	}
 	return errors.Join(r.hold(ctx, 4*time.Second, 8*time.Second), r.unshaped(b))
+}
+
+// snapshotComes waits until a node has begun to write another snapshot than
+// those before: it would not get one from its leader at once.
+func (r *run) snapshotComes(ctx context.Context, node int, before []string) (bool, error) {
+	err := until(ctx, slowTry, func() error {
+		now, err := r.snapshots(node)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(now, func(name string) bool { return !slices.Contains(before, name) }) {
+			return errors.New("no snapshot began")
+		}
+		return nil
+	})
+	return err == nil, ctx.Err()
+}
+
+// snapshots are the names of those that a node has, whole or not.
+func (r *run) snapshots(node int) ([]string, error) {
+	return filepath.Glob(filepath.Join(r.fleet.DataDir(node), "snapshots", "*"))
 }

@@ -86,7 +86,7 @@ func TestShapedConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must("bridge", 0, 100*time.Millisecond)
+	must("bridge", 0, 5*time.Second)
 	shape(Wire{Delay: 100 * time.Millisecond, Duplicate: 50, Seed: 1})
 	must("delayed", 200*time.Millisecond, 5*time.Second)
 	if got := n.traffic(); got.Delivered < 8 || got.Duplicated == 0 || got.Mean < 100*time.Millisecond {
@@ -95,10 +95,10 @@ func TestShapedConnection(t *testing.T) {
 	shape(Wire{Nodes: []int{0}, Rate: 400_000, Queue: 16 << 10})
 	must("slow", 130*time.Millisecond, 5*time.Second)
 	shape(Wire{Nodes: []int{2}, Delay: time.Second})
-	must("other nodes delayed", 0, 100*time.Millisecond)
+	must("other nodes delayed", 0, time.Second)
 
 	shape(Wire{Delay: time.Millisecond})
-	must("nearly as before", 2*time.Millisecond, 200*time.Millisecond)
+	must("nearly as before", 2*time.Millisecond, 5*time.Second)
 	if err := n.rules(map[[2]int]bool{{0, 1}: true}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,9 @@ func TestShapedConnection(t *testing.T) {
 	}
 	shape(Wire{Delay: time.Minute})
 	shape(Wire{}) // what is under way is not forgotten
-	must("bridge again", 0, 100*time.Millisecond)
+	must("bridge again", 0, 5*time.Second)
 	before := n.traffic()
-	must("bridge still", 0, 100*time.Millisecond)
+	must("bridge still", 0, 5*time.Second)
 	if after := n.traffic(); after != before {
 		t.Errorf("packets take the wires when all is over: %v, then %v", before, after)
 	}
