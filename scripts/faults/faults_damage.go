@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,23 +16,29 @@ import (
 // identityFile is where a data directory says which server it is.
 const identityFile = "node.json"
 
-// refuseTimeout is how long a damaged node may take to either stop or be well.
-const refuseTimeout = 25 * time.Second
-
 func damageFaults() []fault {
-	of := func(name, what string, choose func(path string) bool, f func(*run, string) (string, error)) fault {
+	down := func(name, what string, choose func(path string) bool, hurt injure) fault {
 		return fault{name: name, summary: what + " of one node while it is down", bounds: rebuilt, damages: true, inject: func(ctx context.Context, r *run, note noting) error {
-			return r.damage(ctx, note, choose, f)
+			return r.damage(ctx, note, choose, hurt)
 		}}
 	}
+	up := func(name, what string, choose func(path string) bool, hurt injure) fault {
+		return fault{name: name, summary: what + " of one node while it runs and reads all it has again and again", bounds: rebuilt, damages: true,
+			flag: "scrub-interval", args: []string{"--scrub-interval", "1s"}, inject: func(ctx context.Context, r *run, note noting) error {
+				return r.damageUp(ctx, note, choose, hurt)
+			}}
+	}
 	all := []fault{
-		of("flip-log", "bits flipped in the log", isLog, flip),
-		of("truncate-log", "the end of a file of the log cut off", isLog, truncate),
-		of("delete-log", "a file of the log deleted", isLog, remove),
-		of("flip-metadata", "bits flipped in a file that is neither log nor snapshot", isMetadata, flip),
-		of("delete-metadata", "a file that is neither log nor snapshot deleted", isMetadata, remove),
-		of("flip-snapshot", "bits flipped in a snapshot", isSnapshot, flip),
-		of("truncate-snapshot", "the end of a snapshot cut off", isSnapshot, truncate),
+		down("flip-log", "bits flipped in the log", isLog, flipEntry),
+		down("truncate-log", "the end of a file of the log cut off", isLog, truncate),
+		down("delete-log", "a file of the log deleted", isLog, remove),
+		down("flip-metadata", "bits flipped in a file that is neither log nor snapshot", isMetadata, flip),
+		down("delete-metadata", "a file that is neither log nor snapshot deleted", isMetadata, remove),
+		down("flip-snapshot", "bits flipped in a snapshot", isSnapshot, flip),
+		down("truncate-snapshot", "the end of a snapshot cut off", isSnapshot, truncate),
+		up("flip-log-up", "bits flipped in the log", isLog, flipEntry),
+		up("flip-snapshot-up", "bits flipped in a snapshot", isSnapshot, flip),
+		up("flip-metadata-up", "bits flipped in the stable values", isKept, flip),
 		{name: "lose-directory", summary: "all that one node keeps deleted while it is down", bounds: rebuilt, inject: replaceNode},
 		{name: "forget-vote", summary: "a node loses all and is back at once; the leader is down, the rest has been behind", needs: fleet.Network,
 			bounds: bounds{wrote: restarted.wrote, well: rebuilt.well},
@@ -48,99 +52,109 @@ func damageFaults() []fault {
 			}},
 	}
 	for i := range all {
-		if strings.HasSuffix(all[i].name, "-snapshot") {
+		switch {
+		case strings.HasSuffix(all[i].name, "-snapshot"):
 			all[i].flag, all[i].args = "snapshot-threshold", []string{"--snapshot-threshold", "200"}
+		case strings.HasSuffix(all[i].name, "-snapshot-up"): // a snapshot stays long enough to be read
+			all[i].args = append(all[i].args, "--snapshot-threshold", "300")
 		}
 	}
 	return all
 }
 
-func isSnapshot(path string) bool {
-	return strings.Contains(path, "snapshot")
-}
-
-func isLog(path string) bool {
-	return !isSnapshot(path) && (strings.HasSuffix(path, ".wal") || strings.HasSuffix(path, ".bolt") || strings.HasSuffix(path, "raft.db"))
-}
-
-func isMetadata(path string) bool { return !isSnapshot(path) && !isLog(path) }
-
-// damage kills a node, damages one of its files, and starts it. It must not
-// serve what is wrong, which the check of the history sees. It may repair
-// itself, or stop: then it is given an empty directory.
-func (r *run) damage(ctx context.Context, note noting, choose func(string) bool, how func(*run, string) (string, error)) error {
+// damage kills a node, damages one of its files, and starts it. If anything that
+// it needs is damaged, it has to rebuild itself.
+func (r *run) damage(ctx context.Context, note noting, choose func(string) bool, hurt injure) error {
 	node := r.some(r.members(), 1)[0]
-	m, err := r.memberOf(ctx, node, "")
+	if err := r.awaitFile(ctx, node, choose); err != nil {
+		return err
+	}
+	v, err := r.victim(ctx, node)
 	if err != nil {
-		return &notWell{err}
+		return err
 	}
 	b := note(false, "%s", r.fleet.Name(node))
 	if err := r.fleet.Kill(node); err != nil {
 		return err
 	}
 	r.struck()
-	dir := r.fleet.DataDir(node)
-	files, err := regularFiles(dir)
+	w, err := r.wound(node, choose, hurt)
 	if err != nil {
 		return err
 	}
-	files = slices.DeleteFunc(files, func(below string) bool { return !choose(below) })
-	if len(files) == 0 {
-		b.What += ": there is no such file yet"
-		return r.start(node)
+	b.What += ": " + w.what
+	if !w.used && w.file != "" {
+		if w.used, err = r.isDamaged(ctx, node); err != nil {
+			return err
+		}
 	}
-	below := files[r.r.IntN(len(files))]
-	did, err := how(r, filepath.Join(dir, below))
-	if err != nil {
-		return err
-	}
-	b.What += fmt.Sprintf(": %s %s", did, below)
 	r.mended()
 	if err := r.start(node); err != nil {
 		return err
 	}
-	well := until(ctx, refuseTimeout, func() error {
-		if !r.fleet.Running(node) {
-			return nil
-		}
-		return r.well(ctx, time.Millisecond)
-	})
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case well == nil && r.fleet.Running(node):
-		b.What += ", it went on"
-		return nil
-	case r.fleet.Running(node):
-		b.What += fmt.Sprintf(", it neither stopped nor got well (%v)", well)
-		if err := r.fleet.Kill(node); err != nil {
-			return err
-		}
-	default:
-		b.What += ", it stopped: " + lastLine(r.fleet.LastWords(node))
-	}
-	return r.joinAnew(ctx, node, m.RaftID)
+	return r.rebuilds(ctx, b, v, w)
 }
 
-// asidePrefix begins the names of directories that a node has set aside.
-const asidePrefix = "damaged-"
-
-// regularFiles lists the files that a node works with, as paths below its
-// directory.
-func regularFiles(dir string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), asidePrefix) {
-			return fs.SkipDir
+// damageUp damages a file of a node that runs, which has to find it.
+func (r *run) damageUp(ctx context.Context, note noting, choose func(string) bool, hurt injure) error {
+	node := r.some(r.members(), 1)[0]
+	if err := r.awaitFile(ctx, node, choose); err != nil {
+		return err
+	}
+	v, err := r.victim(ctx, node)
+	if err != nil {
+		return err
+	}
+	b := note(false, "%s", r.fleet.Name(node))
+	var w wound
+	for { // a snapshot may go before it is opened
+		if w, err = r.wound(node, choose, hurt); !errors.Is(err, os.ErrNotExist) {
+			break
 		}
-		if err != nil || !d.Type().IsRegular() {
+	}
+	if err != nil {
+		return err
+	}
+	w.up = true
+	b.What += ": " + w.what
+	r.struck()
+	r.mended()
+	return r.rebuilds(ctx, b, v, w)
+}
+
+// awaitFile waits until a node has a file to damage: a snapshot takes a while.
+func (r *run) awaitFile(ctx context.Context, node int, choose func(string) bool) error {
+	return until(ctx, settleTimeout, func() error {
+		files, err := regularFiles(r.fleet.DataDir(node))
+		if err != nil {
 			return err
 		}
-		below, err := filepath.Rel(dir, path)
-		files = append(files, below)
-		return err
+		if !slices.ContainsFunc(files, choose) {
+			return fmt.Errorf("%s has no file to damage", r.fleet.Name(node))
+		}
+		return nil
 	})
-	return files, err
+}
+
+// wound damages one of a node's files.
+func (r *run) wound(node int, choose func(string) bool, hurt injure) (wound, error) {
+	dir := r.fleet.DataDir(node)
+	files, err := regularFiles(dir)
+	if err != nil {
+		return wound{}, err
+	}
+	files = slices.DeleteFunc(files, func(below string) bool { return !choose(below) })
+	if len(files) == 0 {
+		return wound{what: "there is no such file yet"}, nil
+	}
+	below := files[r.r.IntN(len(files))]
+	w, err := hurt(r, filepath.Join(dir, below))
+	w.file, w.what = below, w.what+" "+below
+	w.used = w.used || isSnapshot(below) // all of it counts
+	if w.index == 0 {
+		w.index = snapshotIndex(below)
+	}
+	return w, err
 }
 
 // lastLine is the last line that names a reason.
@@ -155,48 +169,6 @@ func lastLine(text string) string {
 	}
 	return lines[len(lines)-1]
 }
-
-// writtenOf is a file's content without the room that a log has taken for later.
-func writtenOf(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
-
-// flip flips one to three bits of what is written of a file.
-func flip(r *run, path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	used := len(writtenOf(b))
-	if used == 0 {
-		return "nothing to flip in", nil
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return "", err
-	}
-	did := "flipped"
-	for range 1 + r.r.IntN(3) {
-		at, bit := r.r.IntN(used), r.r.IntN(8)
-		b[at] ^= 1 << bit
-		if _, err := f.WriteAt(b[at:at+1], int64(at)); err != nil {
-			return "", errors.Join(err, f.Close())
-		}
-		did += fmt.Sprintf(" bit %d of byte %d,", bit, at)
-	}
-	return fmt.Sprintf("%s of %d used, of", did, used), f.Close()
-}
-
-// truncate cuts off the end of what is written of a file.
-func truncate(r *run, path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	used := len(writtenOf(b))
-	left := r.r.IntN(max(used, 1))
-	return fmt.Sprintf("%d bytes left of %d used, of", left, used), os.Truncate(path, int64(left))
-}
-
-func remove(_ *run, path string) (string, error) { return "deleted", os.Remove(path) }
 
 // loseLog deletes the log of a node that does not run.
 func (r *run) loseLog(node int) error {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/treenode/treenode/client"
+	"github.com/treenode/treenode/scripts/faults/fleet"
 	"github.com/treenode/treenode/transport/wire"
 )
 
@@ -200,12 +202,25 @@ func growShrink(ctx context.Context, r *run, note noting) error {
 	return nil
 }
 
+// snapshotCopied is what Raft logs once a follower has got the leader's snapshot.
+const snapshotCopied = "copied to local snapshot"
+
 func installSnapshot(ctx context.Context, r *run, note noting) error {
 	leader, err := r.leader(ctx)
 	if err != nil {
 		return err
 	}
 	one := r.some(r.followers(leader), 1)
-	note(false, "kill -9 %v, a snapshot is needed", r.names(one))
-	return r.killed(ctx, 4*time.Second, 8*time.Second, one...)
+	b := note(false, "kill -9 %v, a snapshot is needed", r.names(one))
+	if err := r.killed(ctx, 4*time.Second, 8*time.Second, one...); err != nil {
+		return err
+	}
+	if err := r.well(ctx, settleTimeout); err != nil {
+		return &notWell{err}
+	}
+	words := r.fleet.LastWords(one[0])
+	if !strings.Contains(words[max(0, strings.LastIndex(words, fleet.Started)):], snapshotCopied) {
+		b.What += ", but the log reached"
+	}
+	return nil
 }

@@ -62,6 +62,7 @@ func (r *run) killed(ctx context.Context, least, most time.Duration, nodes ...in
 	if err := r.hold(ctx, least, most); err != nil {
 		return err
 	}
+	r.mended()
 	return r.start(nodes...)
 }
 

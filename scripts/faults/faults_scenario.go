@@ -44,14 +44,14 @@ const commandsFlipped = 40
 
 // flipCommands makes commands speak of other consumers: all of it can be read,
 // and only a checksum over the entry shows that it is another one.
-func flipCommands(r *run, path string) (string, error) {
+func flipCommands(r *run, path string) (wound, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return "", err
+		return wound{}, err
 	}
 	id, err := hex.DecodeString(strings.ReplaceAll(check.ConsumerUUID(0), "-", ""))
 	if err != nil {
-		return "", err
+		return wound{}, err
 	}
 	prefix := id[:len(id)-1] // the last byte is the consumer's number
 	var at []int
@@ -67,14 +67,14 @@ func flipCommands(r *run, path string) (string, error) {
 	flipped := at[:min(len(at), commandsFlipped)]
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return "", err
+		return wound{}, err
 	}
 	for _, i := range flipped {
 		if _, err := f.WriteAt([]byte{b[i] ^ 1}, int64(i)); err != nil {
-			return "", errors.Join(err, f.Close())
+			return wound{}, errors.Join(err, f.Close())
 		}
 	}
-	return fmt.Sprintf("%d of %d consumers exchanged in", len(flipped), len(at)), f.Close()
+	return wound{what: fmt.Sprintf("%d of %d consumers exchanged in", len(flipped), len(at))}, f.Close()
 }
 
 // forgetTail is forgetful with the last entries: those that the node wrote

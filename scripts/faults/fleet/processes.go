@@ -72,6 +72,9 @@ type disks interface {
 	close() error
 }
 
+// Started begins the line of a node's log that comes before each start's.
+const Started = "--- started"
+
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -220,7 +223,7 @@ func (p *Processes) Start(node int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "--- started %s\n", time.Now().Format(time.RFC3339Nano))
+	fmt.Fprintf(log, Started+" %s\n", time.Now().Format(time.RFC3339Nano))
 	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // the program that was asked for
 	cmd.Env = append(os.Environ(), p.images[node].env...)
 	cmd.Stdout, cmd.Stderr = log, log

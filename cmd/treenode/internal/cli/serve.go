@@ -66,6 +66,9 @@ func newServe() *cobra.Command {
 					return err
 				}
 			}
+			if c.ScrubInterval <= 0 {
+				return usage("scrub-interval: %v is not above 0", c.ScrubInterval)
+			}
 			for _, addr := range c.Join {
 				if _, _, err := net.SplitHostPort(addr); err != nil {
 					return usage("join: %q is not host:port: %w", addr, err)
@@ -95,6 +98,7 @@ func newServe() *cobra.Command {
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback without encryption and authentication")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
 	f.DurationVar(&c.CheckpointInterval, "checkpoint-interval", time.Minute, "how often the nodes' states are compared while they change; 0 for never")
+	f.DurationVar(&c.ScrubInterval, "scrub-interval", time.Hour, "how long the node rests after it has read all that it has on disk to find damage")
 	f.Uint64Var(&c.SnapshotThreshold, "snapshot-threshold", 0, "entries of the log after which a snapshot is written; 32 MiB of log are enough too (default: 16384)")
 	p.add(f)
 	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")

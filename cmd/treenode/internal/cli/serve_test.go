@@ -26,6 +26,7 @@ func TestServeRefuses(t *testing.T) {
 		{"--cors-origin http://example.com/path", `cors-origin: "http://example.com/path"`},
 		{"--candidates-order random", `candidates-order: "random"`},
 		{"--candidates-max -1", "candidates-max: -1"},
+		{"--scrub-interval 0", "scrub-interval: 0s"},
 		{"--raft-log paper", `raft-log "paper"`},
 		{"--join nowhere", `join: "nowhere"`},
 		{"--bootstrap-expect 3", "bootstrap-expect 3 needs join"},

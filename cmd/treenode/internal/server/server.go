@@ -53,6 +53,9 @@ type Config struct {
 	// SnapshotThreshold is after how many entries a snapshot is written; see
 	// cluster.Config.
 	SnapshotThreshold uint64
+	// ScrubInterval is how often damage on disk is looked for; see
+	// cluster.Timing.Scrub. 0 takes its default.
+	ScrubInterval time.Duration
 	// Policy says who may use the Placement API. Nil means that of mode secure.
 	Policy      *placement.Policy
 	CORSOrigins []string
@@ -99,7 +102,7 @@ func Start(c Config) (*Server, error) {
 	s.node, err = cluster.Supervise(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
 		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
-		Timing: cluster.Timing{Request: c.RequestTimeout}, CheckpointInterval: c.CheckpointInterval,
+		Timing: cluster.Timing{Request: c.RequestTimeout, Scrub: c.ScrubInterval}, CheckpointInterval: c.CheckpointInterval,
 		SnapshotThreshold: c.SnapshotThreshold,
 		DiskReserve:       c.DiskReserve,
 	}, func() (cluster.Network, error) {
