@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -87,6 +88,19 @@ func (n *Node) firstEntry(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	return future.Index(), nil
+}
+
+// sendsTo reports whether this node leads in a term, and replicates to a server at
+// an address.
+func (n *Node) sendsTo(term uint64, id raft.ServerID, addr raft.ServerAddress) bool {
+	select {
+	case <-n.opened:
+	default:
+		return false // n.raft is not there yet
+	}
+	servers, err := n.servers()
+	return err == nil && n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term &&
+		slices.ContainsFunc(servers, func(s raft.Server) bool { return s.ID == id && s.Address == addr })
 }
 
 // leadsOthers reports whether this node leads and commits nothing alone, as

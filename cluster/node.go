@@ -186,7 +186,7 @@ func open(config Config) (_ *Node, err error) {
 	// The store and the snapshots tell the node of damage by themselves.
 	logs := &raftStore{LogStore: n.ahead, stable: n.store, failed: n.stop, votes: n.mayVote}
 	n.raft, err = startRaft(config.raft(n.raftID, notices), adapter{n}, logs, n.snapshots,
-		newTransport(config.Network, config.Timing.Stall, n.log, n.ahead.Written, n.stopped))
+		newTransport(config.Network, config.Timing.Stall, n.log, hooks{n.ahead.Written, n.sendsTo, n.stopped}))
 	if err == nil && n.failure() != nil { // Raft took an older snapshot instead
 		err = n.raft.Shutdown().Error()
 		err = errors.Join(errNoRaft, err)

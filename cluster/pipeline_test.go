@@ -31,7 +31,7 @@ func TestSendingEndsWithTheAnswers(t *testing.T) {
 					t.Fatal(err)
 				}
 				written := func(uint64, <-chan struct{}) error { return c.written }
-				p := newTransport(streams{raft: layer{Listener: l}}, time.Minute, hclog.NewNullLogger(), written, nil)
+				p := newTransport(streams{raft: layer{Listener: l}}, time.Minute, hclog.NewNullLogger(), hooks{written: written})
 				t.Cleanup(func() { _ = p.Close() })
 				return p
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// peerTransport is a network transport with four differences, all for safety.
+// peerTransport is a network transport with five differences, four of them for safety.
 //
 // It has no fast path for heartbeats. On that path a heartbeat raises the term
 // from the transport's goroutine while the leader's loop still appends:
@@ -28,22 +28,39 @@ import (
 // leader (Raft paper, figure 2: min(leaderCommit, index of last new entry)).
 // hashicorp/raft commits up to the end of the follower's log, of which the rest
 // may be another leader's.
+//
+// The fifth is for a follower that returns. Raft pauses after each failure to send
+// it entries, twice as long as the time before, up to ten seconds, whatever the
+// heartbeats find out meanwhile. A failure is not told to Raft here while the call
+// still makes sense: it is made again.
 type peerTransport struct {
 	*raft.NetworkTransport
+	hooks
+}
+
+// hooks are what a transport asks its node.
+type hooks struct {
+	// written waits until this node has an entry on disk; see logstore.Ahead.
 	written func(index uint64, gone <-chan struct{}) error
+	// sends reports whether this node leads in a term, and a server is a member
+	// and has that address.
+	sends   func(term uint64, id raft.ServerID, addr raft.ServerAddress) bool
 	stopped <-chan struct{}
 }
+
+// resendPause is the time before a call is made again.
+const resendPause = 100 * time.Millisecond
 
 // peersPooled is how many idle connections are kept to each peer.
 const peersPooled = 3
 
-func newTransport(n Network, timeout time.Duration, log hclog.Logger, written func(uint64, <-chan struct{}) error, stopped <-chan struct{}) peerTransport {
+func newTransport(n Network, timeout time.Duration, log hclog.Logger, h hooks) peerTransport {
 	return peerTransport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  n.Raft(),
 		MaxPool: peersPooled,
 		Timeout: timeout,
 		Logger:  log.Named("transport"),
-	}), written, stopped}
+	}), h}
 }
 
 // SetHeartbeatHandler ignores the handler, which is what turns the path off.
@@ -57,10 +74,29 @@ func boundCommit(args *raft.AppendEntriesRequest) {
 // AppendEntries implements raft.Transport.
 func (t peerTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	boundCommit(args)
-	if err := t.NetworkTransport.AppendEntries(id, StreamTarget(id, target), args, resp); err != nil {
-		return err
+	for {
+		err := t.NetworkTransport.AppendEntries(id, StreamTarget(id, target), args, resp)
+		switch {
+		case err == nil:
+			return t.await(args, resp, t.stopped)
+		case isHeartbeat(args):
+			return err
+		}
+		select {
+		case <-time.After(resendPause):
+		case <-t.stopped:
+			return err
+		}
+		if !t.sends(args.Term, id, target) {
+			return err
+		}
 	}
-	return t.await(args, resp, t.stopped)
+}
+
+// isHeartbeat reports whether a request is one of those that Raft sends beside
+// entries, at its own pace.
+func isHeartbeat(args *raft.AppendEntriesRequest) bool {
+	return args.PrevLogEntry == 0 && len(args.Entries) == 0 && args.LeaderCommitIndex == 0
 }
 
 // RequestVote implements raft.Transport.

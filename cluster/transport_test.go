@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster/clustertest"
 )
 
 // streams is a Network for Raft alone.
@@ -40,7 +42,7 @@ func TestHeartbeatsTakeTheirTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newTransport(streams{raft: layer{Listener: l}}, 10*time.Second, hclog.NewNullLogger(), nil, nil)
+		p := newTransport(streams{raft: layer{Listener: l}}, 10*time.Second, hclog.NewNullLogger(), hooks{})
 		t.Cleanup(func() { _ = p.Close() })
 		return p
 	}
@@ -76,7 +78,7 @@ func TestConnectionsAreKeptByServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newTransport(streams{raft: layer{l, dialed}}, 10*time.Second, hclog.NewNullLogger(), nil, nil)
+		p := newTransport(streams{raft: layer{l, dialed}}, 10*time.Second, hclog.NewNullLogger(), hooks{})
 		t.Cleanup(func() { _ = p.Close() })
 		return p
 	}
@@ -115,6 +117,60 @@ func TestConnectionsAreKeptByServer(t *testing.T) {
 			if got := <-dialed; got != string(id) {
 				t.Errorf("a connection to %q was opened for %s", got, id)
 			}
+		}
+	}
+}
+
+// A follower that was away gets entries as soon as it is back, however long it was
+// away; a leader that is none any more, and heartbeats, do not wait for it.
+func TestEntriesWaitForTheFollower(t *testing.T) {
+	addr := clustertest.FreeAddr(t)
+	leads := make(chan bool) // one for each time that it is asked
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader := newTransport(streams{raft: layer{Listener: l}}, 10*time.Second, hclog.NewNullLogger(), hooks{
+		written: func(uint64, <-chan struct{}) error { return nil },
+		sends:   func(uint64, raft.ServerID, raft.ServerAddress) bool { return <-leads },
+	})
+	t.Cleanup(func() { _ = leader.Close() })
+	head := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte("leader"), Addr: []byte(leader.LocalAddr())}
+	send := func(entries ...*raft.Log) <-chan error {
+		sent := make(chan error, 1)
+		go func() {
+			sent <- leader.AppendEntries("f", raft.ServerAddress(addr),
+				&raft.AppendEntriesRequest{RPCHeader: head, Term: 1, Entries: entries}, &raft.AppendEntriesResponse{})
+		}()
+		return sent
+	}
+	if err := <-send(); err == nil {
+		t.Error("a heartbeat that nobody answers succeeds")
+	}
+	sent := send(&raft.Log{Index: 1, Term: 1})
+	leads <- true
+	leads <- false
+	if err := <-sent; err == nil {
+		t.Error("entries that nobody takes are taken")
+	}
+	sent = send(&raft.Log{Index: 1, Term: 1})
+	leads <- true
+	back, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	follower := newTransport(streams{raft: layer{Listener: back}}, 10*time.Second, hclog.NewNullLogger(), hooks{})
+	t.Cleanup(func() { _ = follower.Close() })
+	for {
+		select {
+		case leads <- true: // it was about to try when the follower came back
+		case r := <-follower.Consumer():
+			r.Respond(&raft.AppendEntriesResponse{Success: true}, nil)
+		case err := <-sent:
+			if err != nil {
+				t.Error(err)
+			}
+			return
 		}
 	}
 }
