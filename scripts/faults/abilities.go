@@ -13,6 +13,7 @@ import (
 type abilities struct {
 	network, wires, disk, trace string // why not; empty if it can
 	inside                      string // the same of faults inside of the program
+	previous                    string // the same of faults that need an earlier version
 	help                        string // of "treenode serve"
 }
 
@@ -30,6 +31,11 @@ func abilitiesOf(o options) abilities {
 	if err == nil {
 		a.help = string(help)
 	}
+	help, err = exec.Command(o.previous, "serve", "--help").Output() //nolint:gosec // likewise
+	a.previous = refusesPrevious(o, string(help))
+	if o.previous != "" && err != nil {
+		a.previous = fmt.Sprintf("the previous program does not run: %v", err)
+	}
 	return a
 }
 
@@ -46,6 +52,8 @@ func (a abilities) refuses(f fault) string {
 		return a.trace
 	case f.inside && a.inside != "":
 		return a.inside
+	case f.older != nil && a.previous != "":
+		return a.previous
 	case f.flag != "" && !strings.Contains(a.help, "--"+f.flag+" "):
 		return "treenode serve has no flag --" + f.flag
 	}

@@ -127,7 +127,7 @@ func (c *campaign) plan(i int) plan {
 	p := plan{
 		Seed: c.seed + uint64(i), Nodes: c.nodes[(i+i/n)%len(c.nodes)], Faults: []string{c.chosen[turn]}, //nolint:gosec // i counts up from 0
 		Duration: c.duration, Clients: c.clients, Rate: c.rate,
-		Compose: c.compose, program: c.treenode, repository: c.repository, loopback: c.loopback, checkTimeout: c.checkTimeout,
+		Compose: c.compose, program: c.treenode, previous: c.previous, repository: c.repository, loopback: c.loopback, checkTimeout: c.checkTimeout,
 	}
 	if c.mix {
 		p.Faults = c.chosen

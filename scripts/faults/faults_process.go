@@ -122,18 +122,26 @@ const stopTimeout = 30 * time.Second
 func rollingRestart(ctx context.Context, r *run, note noting) error {
 	note(false, "SIGTERM %v in turn", r.names(r.members()))
 	for _, n := range r.members() {
-		stopping, cancel := context.WithTimeout(ctx, stopTimeout)
-		err := r.fleet.Stop(stopping, n)
-		cancel()
-		if err != nil {
+		if err := r.restarted(ctx, n); err != nil {
 			return err
 		}
-		if err := r.start(n); err != nil {
-			return err
-		}
-		if err := r.well(ctx, settleTimeout); err != nil {
-			return &notWell{err}
-		}
+	}
+	return nil
+}
+
+// restarted asks a node to stop, starts it, and waits until all is well.
+func (r *run) restarted(ctx context.Context, node int) error {
+	stopping, cancel := context.WithTimeout(ctx, stopTimeout)
+	err := r.fleet.Stop(stopping, node)
+	cancel()
+	if err != nil {
+		return err
+	}
+	if err := r.start(node); err != nil {
+		return err
+	}
+	if err := r.well(ctx, settleTimeout); err != nil {
+		return &notWell{err}
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ Examples:
   scripts/fault-campaign -runs 1 -seed 42 -mix -faults partition-flap,kill-follower
   scripts/fault-campaign -runs 200 -jobs 3 -o json > campaign.json
   scripts/fault-campaign -for 9m -jobs 3 -seed fresh     # a slice, as for CI
+  scripts/fault-campaign -previous v1.0.0 -faults rolling-upgrade,mixed-versions
   scripts/fault-campaign -compose -faults kill-leader,loss     # in containers
   scripts/fault-campaign -sum campaign.json other.json   # statistics of both
 
@@ -84,6 +85,7 @@ type options struct {
 	keep         bool
 	loopback     bool
 	compose      bool
+	previous     string
 	repository   string
 	list         bool
 	output       string
@@ -124,6 +126,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.out, "out", "../../dist/faults", "`directory` for what is kept")
 	flags.BoolVar(&o.keep, "keep", false, "keep everything of runs that passed, too")
 	flags.BoolVar(&o.loopback, "loopback", false, "plain processes on loopback, even where network namespaces would be possible")
+	flags.StringVar(&o.previous, "previous", "", "the `program` of an earlier version, for faults that mix both; the script takes a git ref, or the newest tag without one")
 	flags.BoolVar(&o.compose, "compose", false, "containers of the project's docker-compose.yml; no fault can touch their disks")
 	flags.StringVar(&o.repository, "repository", "../..", "the project's `directory`, for -compose and to build the program")
 	flags.BoolVar(&o.list, "list", false, "list the faults, and whether they can be injected here")
@@ -242,6 +245,10 @@ func campaignOf(args []string, out, errs io.Writer) int {
 	chosen, code := choose(o, a, errs)
 	if len(chosen) == 0 {
 		return code
+	}
+	if o.mix && clashes(chosen) {
+		fmt.Fprintln(errs, "faults: -mix takes faults inside of the program or faults of versions, not both: name those you want")
+		return exitUsage
 	}
 	c := &campaign{options: o, chosen: chosen, out: out, errs: errs, execute: execute}
 	if f, ok := errs.(*os.File); ok && watched(f) {

@@ -158,6 +158,9 @@ func (p plan) again() string {
 	if len(p.Faults) > 1 {
 		command += " -mix"
 	}
+	if slices.ContainsFunc(p.Faults, func(name string) bool { return faultNamed(name).older != nil }) {
+		command += " -previous " + p.previous
+	}
 	if p.Compose {
 		command += " -compose"
 	}

@@ -42,6 +42,7 @@ type plan struct {
 
 	program      string
 	failpoints   string // the program with failpoints, where a fault needs it
+	previous     string // the program of an earlier version
 	repository   string
 	dir          string // for this run only
 	loopback     bool
@@ -70,6 +71,9 @@ type run struct {
 	late    *lateness
 	// member tells which nodes of the fleet belong to the cluster.
 	member []bool
+	// older tells which nodes are, or were last, started from the previous
+	// program.
+	older map[int]bool
 
 	// shown is the state that all nodes showed in the end.
 	shown wire.Digest
@@ -187,6 +191,9 @@ func (r *run) form(ctx context.Context) error {
 	r.member = make([]bool, r.fleet.Len())
 	for i := range r.Nodes {
 		r.member[i] = true
+	}
+	r.beginOlder()
+	for i := range r.Nodes {
 		if err := r.start(i); err != nil {
 			return err
 		}

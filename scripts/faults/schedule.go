@@ -23,7 +23,9 @@ type fault struct {
 	damages bool     // files are altered
 	flag    string   // a flag that the program must have
 	inside  bool     // it happens inside of a program that has failpoints
-	bounds  bounds   // how soon all must be as before
+	// older draws the nodes that begin with the previous program; nil for none.
+	older  func(*run) []int
+	bounds bounds // how soon all must be as before
 	// inject does all of it once: it notes a band, holds the fault, and heals
 	// it. It fails only where the driver can't go on.
 	inject func(ctx context.Context, r *run, b func(quorumLost bool, format string, args ...any) *band) error
@@ -31,7 +33,7 @@ type fault struct {
 
 // faults is the table, in the order of -list.
 func faults() []fault {
-	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), scenarioFaults(), failpointFaults(), clockFaults())
+	return slices.Concat(processFaults(), networkFaults(), wireFaults(), memberFaults(), diskFaults(), damageFaults(), scenarioFaults(), failpointFaults(), clockFaults(), versionFaults())
 }
 
 func faultNamed(name string) fault {
@@ -170,16 +172,11 @@ func (r *run) names(nodes []int) []string {
 	return all
 }
 
-// start starts nodes.
+// start starts nodes, each from its program.
 func (r *run) start(nodes ...int) error {
 	for _, n := range nodes {
-		var err error
-		if r.failpoints == "" {
-			err = r.fleet.Start(n)
-		} else {
-			err = r.fleet.StartWith(n, r.failpoints, r.environment(n)...)
-		}
-		if err != nil {
+		program, env := r.programOf(n)
+		if err := r.fleet.StartWith(n, program, env...); err != nil {
 			return err
 		}
 	}
