@@ -94,6 +94,27 @@ func decodeIdentity(b []byte, dir, nodeID string) (identity, error) {
 	return id, nil
 }
 
+// checkIdentity compares node.json with what this node is: it would be missed at
+// the next start only.
+func (n *Node) checkIdentity() error {
+	n.identityMu.Lock()
+	defer n.identityMu.Unlock()
+	path := n.config.path(identityFile)
+	id, err := openDataDirOnly(n.config.DataDir, n.config.NodeID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &DamageError{Path: path, Reason: "it is missing"}
+	case err != nil:
+		if damage := damageIn(err); damage != nil {
+			return damage
+		}
+		return &DamageError{Path: path, Reason: "it can't be read", Err: err}
+	case id.raftID() != n.raftID:
+		return &DamageError{Path: path, Reason: "it is that of another server"}
+	}
+	return nil
+}
+
 func newIdentity(dir, nodeID string) (identity, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -232,7 +232,7 @@ func (n *Node) openFailure(err error) error {
 	return fail(code, err, "data directory %s", n.config.DataDir)
 }
 
-// scrub reads the whole log and the snapshots once in a while, so that damage
+// scrub reads node.json, the whole log and the snapshots once in a while, so that damage
 // is found while the other copies are good.
 func (n *Node) scrub() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -241,7 +241,10 @@ func (n *Node) scrub() {
 		cancel()
 	}()
 	for ctx.Err() == nil {
-		err := n.store.Scrub(ctx, func(uint64) error { return nil })
+		err := n.checkIdentity()
+		if err == nil {
+			err = n.store.Scrub(ctx, func(uint64) error { return nil })
+		}
 		if err == nil {
 			err = n.snapshots.scrub(ctx)
 		}

@@ -39,9 +39,9 @@ var damageKinds = []damageKind{
 	{"meta of a snapshot", logstore.EngineWAL, func(k *keptNode) { flip(k.t, k.path("snapshots", "*", "meta.json"), `"Index":`) }, "meta.json", false},
 	{"index of a snapshot", logstore.EngineWAL, func(k *keptNode) { replace(k, `"ConfigurationIndex":`, `"ConfigurationIndex":9`) }, "meta.json", false},
 	{"snapshots gone", logstore.EngineWAL, func(k *keptNode) { remove(k, "snapshots") }, "snapshots", true},
-	{"node.json", logstore.EngineWAL, func(k *keptNode) { flip(k.t, k.path("node.json"), `"instance": "`) }, "node.json", true},
-	{"node.json gone", logstore.EngineWAL, func(k *keptNode) { remove(k, "node.json") }, "node.json", true},
-	{"node.json and peers.json", logstore.EngineWAL, func(k *keptNode) { flip(k.t, k.path("node.json"), ""); flip(k.t, k.path("peers.json"), "") }, "node.json", true},
+	{"node.json", logstore.EngineWAL, func(k *keptNode) { flip(k.t, k.path("node.json"), `"instance": "`) }, "node.json", false},
+	{"node.json gone", logstore.EngineWAL, func(k *keptNode) { remove(k, "node.json") }, "node.json", false},
+	{"node.json and peers.json", logstore.EngineWAL, func(k *keptNode) { flip(k.t, k.path("node.json"), ""); flip(k.t, k.path("peers.json"), "") }, "node.json", false},
 }
 
 func spoil(k *keptNode, at int64, parts ...string) {

@@ -41,7 +41,7 @@ func isMetadata(path string) bool {
 
 // isKept is the metadata that a node could not write anew from what it knows.
 func isKept(path string) bool {
-	return filepath.Base(path) == "wal-meta.db"
+	return path == identityFile || filepath.Base(path) == "wal-meta.db"
 }
 
 // snapshotIndex is the index of the snapshot that a file is of, or 0.

@@ -38,7 +38,7 @@ func damageFaults() []fault {
 		down("truncate-snapshot", "the end of a snapshot cut off", isSnapshot, truncate),
 		up("flip-log-up", "bits flipped in the log", isLog, flipEntry),
 		up("flip-snapshot-up", "bits flipped in a snapshot", isSnapshot, flip),
-		up("flip-metadata-up", "bits flipped in the stable values", isKept, flip),
+		up("flip-metadata-up", "bits flipped in the stable values or the identity", isKept, flip),
 		{name: "lose-directory", summary: "all that one node keeps deleted while it is down", bounds: rebuilt, inject: replaceNode},
 		{name: "forget-vote", summary: "a node loses all and is back at once; the leader is down, the rest has been behind", needs: fleet.Network,
 			bounds: bounds{wrote: restarted.wrote, well: rebuilt.well},
