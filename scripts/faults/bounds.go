@@ -27,16 +27,12 @@ var (
 	// wait for each other before one can campaign.
 	restarted = bounds{wrote: 5 * time.Second}
 	// reopened is for a node whose disk failed: it sees each second whether it
-	// takes a write again, reads its log anew, is waited for (see waitedFor), and
-	// gets what it missed, which is a hundred megabytes where a client fills the
-	// disk.
-	reopened = bounds{wrote: 5 * time.Second, well: 15 * time.Second}
+	// takes a write again, reads its log anew, and gets what it missed, which is
+	// a hundred megabytes where a client fills the disk.
+	reopened = bounds{wrote: 5 * time.Second, well: 10 * time.Second}
 	// rebuilt is for a node that lost what it kept and gets all of it from the
 	// others.
 	rebuilt = bounds{well: time.Minute}
-	// waitedFor is for a node that was away for some time and is away again: a
-	// leader tries less often to replicate to it, at least every 10.24 s.
-	waitedFor = bounds{well: 13 * time.Second}
 )
 
 // orUsual fills in what a row leaves out.

@@ -50,7 +50,7 @@ func failpointFaults() []fault {
 			doom{failpoint.SnapshotWritten, 2, anyNode, goOn}, doom{failpoint.SnapshotUnsealed, 2, anyNode, goOn},
 			doom{failpoint.SnapshotPlaced, 2, anyNode, goOn}, doom{failpoint.TrimBefore, 2, anyNode, goOn},
 			doom{failpoint.TrimAfter, 2, anyNode, goOn}),
-		of("failpoint-install", "where a leader's snapshot takes the place of its state", waitedFor, again...),
+		of("failpoint-install", "where a leader's snapshot takes the place of its state", bounds{}, again...),
 		of("failpoint-vote", "where its term and vote are saved", rebuilt,
 			doom{failpoint.VoteBefore, 4, anyNode, elect}, doom{failpoint.VoteAfter, 4, anyNode, elect},
 			doom{failpoint.VoteUnlisted, 1, anyNode, loseAll}),

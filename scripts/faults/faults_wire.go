@@ -27,7 +27,7 @@ func wireFaults() []fault {
 	all := []fault{
 		{name: "delay", summary: "every packet between nodes delayed by 10 to 200 ms, up to half of it more or less, for 3 to 6 s", crowd: 4, inject: delayPackets},
 		{name: "reorder", summary: "5 to 30 percent of packets held back, 1 to 5 percent doubled, for 3 to 6 s", inject: reorderPackets},
-		{name: "slow-receiver", summary: "a follower behind a link of 256 kbit/s to 2 Mbit/s gets a snapshot", flag: "snapshot-threshold", bounds: waitedFor,
+		{name: "slow-receiver", summary: "a follower behind a link of 256 kbit/s to 2 Mbit/s gets a snapshot", flag: "snapshot-threshold",
 			args: []string{"--snapshot-threshold", fmt.Sprint(slowThreshold)}, inject: slowReceiver},
 	}
 	for i := range all {
