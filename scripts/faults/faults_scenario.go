@@ -34,7 +34,7 @@ func scenarioFaults() []fault {
 			flag: "snapshot-threshold", args: []string{"--snapshot-threshold", "50"}, inject: killAll},
 		{name: "hung-then-swap", summary: "the leader's disk hangs, it is killed, and goes on with a follower that was away", needs: fleet.Disk,
 			cuts: true, bounds: restarted, inject: hungThenSwap},
-		{name: "late-answers", summary: "followers' answers reach a leader 250 ms late while another one is elected; it is asked for reads", needs: fleet.Wires, crowd: 8, inject: lateAnswers},
+		{name: "late-answers", summary: "followers' answers reach a leader 250 ms late while another one is elected; it is asked for reads", needs: fleet.Wires, crowd: 12, inject: lateAnswers},
 	}
 }
 
@@ -204,9 +204,10 @@ func lateAnswers(ctx context.Context, r *run, note noting) error {
 		next := r.some(r.followers(leader), 1)[0]
 		b.What += fmt.Sprintf(", %s to %s", r.fleet.Name(leader), r.fleet.Name(next))
 		if err := r.askBoth(ctx, leader, next); err != nil {
-			b.What += ": " + err.Error()
+			b.What += fmt.Sprintf(" (%s)", client.CodeOf(err))
 		}
-		if err := errors.Join(ctx.Err(), r.fleet.Join()); err != nil {
+		// Clients whose answers were late, too, catch up before the next one.
+		if err := errors.Join(ctx.Err(), r.fleet.Join(), r.hold(ctx, answersLate, 3*answersLate)); err != nil {
 			return err
 		}
 	}
