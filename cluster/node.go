@@ -386,10 +386,10 @@ func (n *Node) stoppedError() *Error {
 	return fail(CodeStopping, nil, "the node is stopping")
 }
 
-// codeOfFailure tells a node that must not go on from one that comes back.
+// codeOfFailure tells a node that must not go on from one that comes back, also
+// after damage, from the other copies.
 func codeOfFailure(cause error) Code {
-	var halt *fsm.Halt
-	if errors.As(cause, &halt) || damageIn(cause) != nil {
+	if halt := new(fsm.Halt); errors.As(cause, &halt) {
 		return CodeHalted
 	}
 	return CodeNotReady

@@ -138,7 +138,11 @@ func (w *walInner) check() error {
 		return err
 	}
 	if known := max(w.floor, w.end.index); last < known {
-		return &CorruptError{Path: w.path, Index: last + 1, Reason: fmt.Sprintf("the log ends before it, entries up to %d were on disk", known)}
+		path := w.path
+		if segment := w.fileOf(last + 1); segment != "" {
+			path = segment // where it was, or the last one left
+		}
+		return &CorruptError{Path: path, Index: last + 1, Reason: fmt.Sprintf("the log ends before it, entries up to %d were on disk", known)}
 	}
 	return inspectTail(w.path, last)
 }

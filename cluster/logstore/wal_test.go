@@ -302,8 +302,11 @@ func TestWALCutOff(t *testing.T) {
 		if err := os.Truncate(segment, int64(at)); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := wholeUpTo(crashed); !errors.As(err, new(*CorruptError)) {
+		got, err := wholeUpTo(crashed)
+		if damage := new(CorruptError); !errors.As(err, &damage) {
 			t.Errorf("seed %d: cut off at %d of %d bytes, the log ends with %d: %v", seed, at, used, got, err)
+		} else if damage.Path != segment {
+			t.Errorf("seed %d: cut off at %d of %d bytes, it blames %s", seed, at, used, damage.Path)
 		}
 		restore(t, crashed)
 	}
