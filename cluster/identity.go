@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func decodeIdentity(b []byte, dir, nodeID string) (identity, error) {
 	switch {
 	case err != nil || id.Instance == "":
 		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it is not the description of a data directory", Err: err}, "data directory %s", dir)
-	case sum != "" && sum != sumOf(id):
+	case sum != "" && sum != sumOf(id), sum == "" && !hasOnlyKnown(b):
 		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it does not have its checksum"}, "data directory %s", dir)
 	case id.Format != identityFormat:
 		return identity{}, fail(CodeInvalid, nil, "%s has format %d, this program reads %d", path, id.Format, identityFormat)
@@ -92,6 +93,14 @@ func decodeIdentity(b []byte, dir, nodeID string) (identity, error) {
 		return identity{}, fail(CodeInvalid, nil, "data directory %s belongs to node %q, this is node %q", dir, id.NodeID, nodeID)
 	}
 	return id, nil
+}
+
+// hasOnlyKnown reports whether a description that has no checksum is one of the
+// first version. Damage may have changed the name of the checksum's field.
+func hasOnlyKnown(b []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(new(identity)) == nil
 }
 
 // checkIdentity compares node.json with what this node is: it would be missed at
