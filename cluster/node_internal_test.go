@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 )
 
@@ -19,6 +22,38 @@ func TestCodeOfFailure(t *testing.T) {
 	} {
 		if got := codeOfFailure(cause); got != want {
 			t.Errorf("%v: %s, want %s", cause, got, want)
+		}
+	}
+}
+
+// quietNetwork is a Network that is only closed.
+type quietNetwork struct{ Network }
+
+func (quietNetwork) Close() error { return nil }
+
+// A node whose disk fails goes out of service at once, and its state can be read,
+// while whoever supervises it hangs in that disk with a note.
+func TestNodeIsWithdrawnWhileNobodyWatches(t *testing.T) {
+	for _, c := range []struct {
+		cause        error
+		serves, last bool
+	}{
+		{&logstore.StallError{}, false, true},
+		{&DamageError{Path: "raft-wal"}, false, false},
+		{errClosed, true, false},
+	} {
+		n := &Node{
+			config: Config{Network: quietNetwork{}, DataDir: t.TempDir()}, log: hclog.NewNullLogger(),
+			stopped: make(chan struct{}), failed: make(chan struct{}),
+		}
+		s := &Supervised{}
+		s.node.Store(n)
+		done := make(chan struct{})
+		go s.withdraw(n, done)
+		n.stop(c.cause)
+		<-done
+		if s.node.Load() == n != c.serves || s.last.Load() == n != c.last {
+			t.Errorf("%v: it serves: %v, is read from: %v", c.cause, s.node.Load() == n, s.last.Load() == n)
 		}
 	}
 }

@@ -167,8 +167,9 @@ func (s *Supervised) adopt(node *Node) {
 // watch serves with a node until it fails, and returns why, or nil when it is
 // closed.
 func (s *Supervised) watch(node *Node) error {
-	steady := make(chan struct{})
+	steady, withdrawn := make(chan struct{}), make(chan struct{})
 	go s.awaitSteady(node, steady)
+	go s.withdraw(node, withdrawn)
 	for {
 		select {
 		case <-steady:
@@ -177,14 +178,24 @@ func (s *Supervised) watch(node *Node) error {
 			s.trouble.Store(nil)
 			steady = nil
 		case <-node.Failed():
-			if ofDisk(node.Failure()) {
-				s.last.Store(node)
-			}
-			s.node.Store(nil)
+			<-withdrawn
 			return node.Failure()
 		case <-s.closing:
 			return nil
 		}
+	}
+}
+
+// withdraw takes a node that fails out of service. It waits for no disk: what a
+// start came to is noted on one that may hang.
+func (s *Supervised) withdraw(node *Node, done chan<- struct{}) {
+	defer close(done)
+	<-node.stopped
+	if cause := node.Failure(); cause != nil {
+		if ofDisk(cause) {
+			s.last.Store(node)
+		}
+		s.node.Store(nil)
 	}
 }
 
