@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,8 +47,11 @@ func (r *run) asides(node int) ([]string, error) {
 }
 
 // isDamaged reports whether "treenode inspect" calls the directory of a node that
-// does not run damaged.
+// does not run damaged. Without node.json it does not take it for one.
 func (r *run) isDamaged(ctx context.Context, node int) (bool, error) {
+	if _, err := os.Stat(filepath.Join(r.fleet.DataDir(node), "node.json")); errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
 	i, err := r.inspect(ctx, r.fleet.DataDir(node))
 	return len(i.Damage) > 0, err
 }
