@@ -45,7 +45,7 @@ Examples:
   scripts/fault-campaign -runs 3 -faults kill-leader,pause-leader -nodes 5
   scripts/fault-campaign -runs 1 -seed 42 -mix -faults partition-flap,kill-follower
   scripts/fault-campaign -runs 200 -jobs 3 -o json > campaign.json
-  scripts/fault-campaign -for 9m -jobs 3 -seed fresh     # a slice, as for CI
+  scripts/fault-campaign -for 9m -jobs 2                 # a slice, as CI plays
   scripts/fault-campaign -previous v1.0.0 -faults rolling-upgrade,mixed-versions
   scripts/fault-campaign -compose -faults kill-leader,loss     # in containers
   scripts/fault-campaign -sum campaign.json other.json   # statistics of both
