@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +24,17 @@ const (
 // unusedWait is how long a node is watched that was damaged where, as far as is
 // known, nothing is in use.
 const unusedWait = 3 * time.Second
+
+// scrubWait is how long a node that runs may take to have read all that it keeps
+// once more: the round that is under way and the next one, each with a pause of a
+// second and a thousand entries of the log in a second.
+func (r *run) scrubWait(ctx context.Context, node int) time.Duration {
+	c, err := r.clusterAt(ctx, node)
+	if err != nil {
+		return unusedWait // it has found something
+	}
+	return unusedWait + 2*time.Duration(c.Applied)*time.Second/1000 //nolint:gosec // entries of a short run
+}
 
 // victim is a node before it is damaged.
 type victim struct {
@@ -47,12 +58,12 @@ func (r *run) asides(node int) ([]string, error) {
 }
 
 // isDamaged reports whether "treenode inspect" calls the directory of a node that
-// does not run damaged. Without node.json it does not take it for one.
+// does not run damaged.
 func (r *run) isDamaged(ctx context.Context, node int) (bool, error) {
-	if _, err := os.Stat(filepath.Join(r.fleet.DataDir(node), "node.json")); errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
 	i, err := r.inspect(ctx, r.fleet.DataDir(node))
+	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil {
+		return true, nil // it can't even begin
+	}
 	return len(i.Damage) > 0, err
 }
 
@@ -66,7 +77,11 @@ func (r *run) rebuilds(ctx context.Context, b *band, v victim, w wound) error {
 		return nil
 	}
 	aside, ended := "", false
-	watched := time.Now().Add(unusedWait)
+	watch := unusedWait
+	if w.up {
+		watch = r.scrubWait(ctx, v.node)
+	}
+	watched := time.Now().Add(watch)
 	err := until(ctx, rebuilt.well, func() error {
 		if ended = !r.fleet.Running(v.node); ended {
 			return nil
@@ -103,7 +118,7 @@ func (r *run) rebuilds(ctx context.Context, b *band, v victim, w wound) error {
 		b.What += ", which went before it was read"
 		return nil
 	case w.up:
-		return r.unnoticed(ctx, b, v, w)
+		return r.unnoticed(ctx, b, v, w, watch)
 	}
 	b.What += ", in what is in no use: it went on"
 	return nil
@@ -170,7 +185,7 @@ func (r *run) named(v victim, w wound, aside string) error {
 }
 
 // unnoticed asks "treenode inspect" what a node did not find while it ran.
-func (r *run) unnoticed(ctx context.Context, b *band, v victim, w wound) error {
+func (r *run) unnoticed(ctx context.Context, b *band, v victim, w wound, watched time.Duration) error {
 	if err := r.fleet.Kill(v.node); err != nil {
 		return err
 	}
@@ -185,7 +200,7 @@ func (r *run) unnoticed(ctx context.Context, b *band, v victim, w wound) error {
 		b.What += ", in what is in no use: it went on"
 		return nil
 	}
-	r.find("damage not found", "%s (%s) ran on for %v; treenode inspect finds it", r.fleet.Name(v.node), w.what, unusedWait)
+	r.find("damage not found", "%s (%s) ran on for %v; treenode inspect finds it", r.fleet.Name(v.node), w.what, watched)
 	w.up, w.used = false, true
 	return r.rebuilds(ctx, b, v, w)
 }
