@@ -38,6 +38,9 @@ func (n *Node) forward(group []*proposal, release func()) {
 		defer release()
 		ctx, cancel := forwardContext(group)
 		defer cancel()
+		// The callers come again then, under the same request ids.
+		ctx, cancel = n.untilReplaced(ctx, leader)
+		defer cancel()
 		body := encodeForward(group)
 		answer, err := n.config.Network.Call(ctx, leader, VerbForward, body)
 		if err != nil {

@@ -37,12 +37,17 @@ type testNode struct {
 // breakable is a network that a test can cut.
 type breakable struct {
 	cluster.Network
-	cut atomic.Bool // calls to others fail
+	cut    atomic.Bool            // calls to others fail
+	silent atomic.Pointer[string] // calls to this address get no answer
 }
 
 func (b *breakable) Call(ctx context.Context, addr string, verb cluster.Verb, body []byte) ([]byte, error) {
 	if b.cut.Load() {
 		return nil, &cluster.CallError{Addr: addr, Err: fmt.Errorf("cut by the test")}
+	}
+	if s := b.silent.Load(); s != nil && *s == addr {
+		<-ctx.Done()
+		return nil, &cluster.CallError{Addr: addr, Sent: true, Err: ctx.Err()}
 	}
 	return b.Network.Call(ctx, addr, verb, body)
 }

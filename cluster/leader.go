@@ -90,6 +90,27 @@ func (n *Node) firstEntry(ctx context.Context) (uint64, error) {
 	return future.Index(), nil
 }
 
+// untilReplaced returns a context that ends also once this node knows of another
+// leader: the one that was asked may be cut off or hang, and never answer.
+func (n *Node) untilReplaced(ctx context.Context, leader string) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for {
+			changed := n.leaderChanged.Wait()
+			if now, _, ok := n.leader(); ok && now != leader {
+				cancel()
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
 // sendsTo reports whether this node leads in a term, and replicates to a server at
 // an address.
 func (n *Node) sendsTo(term uint64, id raft.ServerID, addr raft.ServerAddress) bool {

@@ -79,6 +79,8 @@ func (n *Node) askReadIndex(ctx context.Context) (uint64, error) {
 	case self:
 		return n.confirmIndex(ctx)
 	}
+	ctx, cancel := n.untilReplaced(ctx, leader)
+	defer cancel()
 	answer, err := n.config.Network.Call(ctx, leader, VerbReadIndex, nil)
 	if err != nil {
 		return 0, err
