@@ -50,18 +50,18 @@ type directorySnapshot struct {
 
 // OpenDirectory opens a data directory. The error is an *Error: of CodeInvalid
 // if it is none or is in use (logstore.ErrLocked inside), or of CodeInternal if
-// it is damaged (a *logstore.CorruptError inside).
+// it is damaged (a *logstore.CorruptError or a *DamageError inside).
 func OpenDirectory(path string) (*Directory, error) {
 	d := &Directory{Path: path, config: Config{DataDir: path}}
 	b, err := os.ReadFile(d.config.path(identityFile))
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "%s is not a data directory", path)
 	}
-	if err := json.Unmarshal(b, &d.identity); err != nil || d.identity.Instance == "" {
-		return nil, fail(CodeInternal, err, "%s is damaged", d.config.path(identityFile))
-	}
-	if d.identity.Format != identityFormat {
-		return nil, fail(CodeInvalid, nil, "%s has format %d, this program reads %d", d.config.path(identityFile), d.identity.Format, identityFormat)
+	if d.identity, err = parseIdentity(b, path); err != nil {
+		if damage := damageIn(err); damage != nil {
+			err = fail(CodeInternal, damage, "data directory %s is damaged", path)
+		}
+		return nil, err
 	}
 	if d.diverged, err = readDivergence(path); err != nil {
 		return nil, err

@@ -77,6 +77,15 @@ func openDataDir(dir, nodeID string) (identity, error) {
 
 // decodeIdentity reads node.json and checks that it is the node's.
 func decodeIdentity(b []byte, dir, nodeID string) (identity, error) {
+	id, err := parseIdentity(b, dir)
+	if err == nil && id.NodeID != nodeID {
+		return identity{}, fail(CodeInvalid, nil, "data directory %s belongs to node %q, this is node %q", dir, id.NodeID, nodeID)
+	}
+	return id, err
+}
+
+// parseIdentity reads node.json, whosever it is.
+func parseIdentity(b []byte, dir string) (identity, error) {
 	path := filepath.Join(dir, identityFile)
 	var id identity
 	err := json.Unmarshal(b, &id)
@@ -89,8 +98,6 @@ func decodeIdentity(b []byte, dir, nodeID string) (identity, error) {
 		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it does not have its checksum"}, "data directory %s", dir)
 	case id.Format != identityFormat:
 		return identity{}, fail(CodeInvalid, nil, "%s has format %d, this program reads %d", path, id.Format, identityFormat)
-	case id.NodeID != nodeID:
-		return identity{}, fail(CodeInvalid, nil, "data directory %s belongs to node %q, this is node %q", dir, id.NodeID, nodeID)
 	}
 	return id, nil
 }

@@ -26,8 +26,15 @@ func TestEveryBitOfNodeJSON(t *testing.T) {
 		for bit := range 8 {
 			b := []byte(string(good))
 			b[i] ^= 1 << bit
-			if got, err := decodeIdentity(b, dir, "n1"); err == nil && got != id {
+			got, err := decodeIdentity(b, dir, "n1")
+			if err == nil && got != id {
 				t.Errorf("bit %d of byte %d: %s is read as %+v", bit, i, b, got)
+			}
+			if err := os.WriteFile(filepath.Join(dir, identityFile), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, inspected := OpenDirectory(dir); err != nil && damageIn(inspected) == nil {
+				t.Errorf("bit %d of byte %d: inspected, %s is not damaged but %v", bit, i, b, inspected)
 			}
 		}
 	}
