@@ -245,31 +245,7 @@ func (n *Node) spare(ctx context.Context, id string) error {
 func (n *Node) majorityWithout(ctx context.Context, l *leadership, servers []raft.Server, without string) error {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	voters, agreed, asked := 0, 0, 0
-	answers := make(chan bool, len(servers))
-	for _, s := range servers {
-		if s.Suffrage != raft.Voter {
-			continue
-		}
-		voters++
-		switch {
-		case string(s.ID) == without || nodeIDOf(string(s.ID)) == without:
-			continue
-		case string(s.ID) == n.raftID:
-			answers <- n.raft.CurrentTerm() == l.term && n.raft.State() == raft.Leader
-		default:
-			go func() {
-				term, err := n.terms.join(ctx, s, servers)
-				answers <- err == nil && term <= l.term
-			}()
-		}
-		asked++
-	}
-	for ; asked > 0; asked-- {
-		if <-answers {
-			agreed++
-		}
-	}
+	agreed, voters := n.followed(ctx, l, servers, without)
 	if agreed <= voters/2 || n.leads.Load() != l {
 		return fail(CodeNotReady, nil, "%d of %d voters are there without %s; that is no majority, and its copy may be needed", agreed, voters, without)
 	}

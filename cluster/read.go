@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
-
-	"github.com/hashicorp/raft"
 )
 
 // roundTimeout bounds one round of asking the voters for their term.
@@ -102,39 +100,11 @@ func (n *Node) confirmIndex(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	voters, agreed := 0, 0
-	answers := make(chan bool, len(servers))
-	for _, s := range servers {
-		if s.Suffrage != raft.Voter {
-			continue
-		}
-		voters++
-		if s.ID == raft.ServerID(n.raftID) {
-			answers <- n.raft.CurrentTerm() == l.term && n.raft.State() == raft.Leader
-			continue
-		}
-		go func() {
-			term, err := n.terms.join(ctx, s, servers)
-			answers <- err == nil && term <= l.term
-		}()
+	agreed, voters := n.followed(ctx, l, servers, "")
+	if agreed <= voters/2 || n.leads.Load() != l {
+		return 0, errors.Join(errNotLeader, ctx.Err())
 	}
-	for asked := voters; asked > 0; asked-- {
-		select {
-		case yes := <-answers:
-			if yes {
-				agreed++
-			}
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-		if agreed > voters/2 {
-			if n.leads.Load() != l {
-				return 0, errNotLeader
-			}
-			return index, nil
-		}
-	}
-	return 0, errNotLeader
+	return index, nil
 }
 
 func encodeIndex(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }

@@ -52,3 +52,39 @@ func (n *Node) askTerm(ctx context.Context, s raft.Server) (uint64, error) {
 	}
 	return decodeIndex(answer)
 }
+
+// followed counts the voters that answer, to a question put from now on, with a
+// term no later than the one led; one server is not asked. It ends with a majority.
+func (n *Node) followed(ctx context.Context, l *leadership, servers []raft.Server, without string) (agreed, voters int) {
+	asked := 0
+	answers := make(chan bool, len(servers))
+	for _, s := range servers {
+		if s.Suffrage != raft.Voter {
+			continue
+		}
+		voters++
+		switch {
+		case without != "" && (string(s.ID) == without || nodeIDOf(string(s.ID)) == without):
+			continue
+		case n.isSelf(s):
+			answers <- n.raft.CurrentTerm() == l.term && n.raft.State() == raft.Leader
+		default:
+			go func() {
+				term, err := n.terms.join(ctx, s, servers)
+				answers <- err == nil && term <= l.term
+			}()
+		}
+		asked++
+	}
+	for ; asked > 0 && agreed <= voters/2; asked-- {
+		select {
+		case yes := <-answers:
+			if yes {
+				agreed++
+			}
+		case <-ctx.Done():
+			return agreed, voters
+		}
+	}
+	return agreed, voters
+}

@@ -19,9 +19,9 @@ func mutations() []mutation {
 			bug:  "a linearizable read asks Raft's VerifyLeader alone, which counts answers from before the read",
 			edits: []edit{{
 				file: "cluster/read.go",
-				old:  "\tservers, err := n.servers()\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\tvoters, agreed := 0, 0\n",
+				old:  "\tservers, err := n.servers()\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\tagreed, voters :=",
 				new: "\tif err := n.raft.VerifyLeader().Error(); n.leads.Load() == l {\n\t\treturn index, err\n\t}\n" +
-					"\tservers, err := n.servers()\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\tvoters, agreed := 0, 0\n",
+					"\tservers, err := n.servers()\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\tagreed, voters :=",
 			}},
 			faults: []string{"late-answers", "pause-leader"},
 			test:   target{"./cluster", "TestCutOffLeaderAnswersNoLinearizableRead"},
