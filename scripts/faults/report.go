@@ -105,18 +105,13 @@ func (b *band) from() int64 {
 }
 
 // gapIn finds the longest time without an acknowledged write. The times of
-// acknowledgement are sorted.
+// acknowledgement are sorted. It counts from when the fault was there: to cut many
+// nodes off takes the driver a while, in which some of them are.
 func (b *band) gapIn(writes []int64) time.Duration {
-	begin, end := b.Begin, b.end()
-	if b.QuorumLost {
-		begin = b.Healed
-	}
+	begin, end := b.from(), b.end()
 	gap, last := int64(0), begin
 	for _, at := range writes {
-		switch {
-		case at <= begin && !b.QuorumLost:
-			last = at
-		case at > begin && at <= end:
+		if at > begin && at <= end {
 			gap, last = max(gap, at-last), at
 		}
 	}

@@ -105,8 +105,8 @@ type band struct {
 	Healed int64 `json:"healed"`
 	Wrote  int64 `json:"wrote"`
 	Well   int64 `json:"well"`
-	// Gap is the longest time without an acknowledged write that touches the time
-	// from Begin to Well (that begins with Healed, where the quorum was lost).
+	// Gap is the longest time without an acknowledged write from Struck (from
+	// Healed, where the quorum was lost) to Well.
 	Gap time.Duration `json:"gap_nanos"`
 	// Late is the latest tick of the driver meanwhile.
 	Late time.Duration `json:"driver_late_nanos,omitempty"`

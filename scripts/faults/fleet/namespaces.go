@@ -35,6 +35,9 @@ type namespaces struct {
 	tag   string // begins every name
 	net   string // first three numbers of the addresses
 	nodes int
+	// tables are the rules that each node has; a cut between many takes long
+	// enough without writing those that stay.
+	tables map[int]string
 	// wires are nil until a Wire is asked for.
 	wires *wires
 }
@@ -55,7 +58,7 @@ func namespacesUnable() string {
 func openNamespaces(nodes int) (*namespaces, error) {
 	// The kernel takes its time to remove a namespace, so the next fleet's
 	// have other names.
-	n := &namespaces{tag: uniqueName(), nodes: nodes}
+	n := &namespaces{tag: uniqueName(), nodes: nodes, tables: map[int]string{}}
 	unlock, err := lockNets()
 	if err != nil {
 		return nil, err
@@ -155,9 +158,14 @@ func (n *namespaces) rules(drops map[[2]int]bool, loss map[int]int) error {
 	for to := range n.nodes {
 		// Not "ip netns exec": for a moment it holds on to every mount of the
 		// machine, and a disk that is to be mounted anew stays the old one.
-		if err := run(dropTable(n.net, n.nodes, to, drops, loss), n.wrap(to, []string{"nft", "-f", "-"})...); err != nil {
+		table := dropTable(n.net, n.nodes, to, drops, loss)
+		if n.tables[to] == table {
+			continue
+		}
+		if err := run(table, n.wrap(to, []string{"nft", "-f", "-"})...); err != nil {
 			return err
 		}
+		n.tables[to] = table
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 // fault, but for the patient ones, who wait for a paused node to go on.
 const (
 	callTimeout    = 4 * time.Second
-	attemptTimeout = 1500 * time.Millisecond
-	pinnedTimeout  = 1200 * time.Millisecond
+	attemptTimeout = 1200 * time.Millisecond
+	pinnedTimeout  = 1000 * time.Millisecond
 	patience       = 12 * time.Second
 	// avoidFor is how long a node that did not answer a call that was meant
 	// for it alone gets no more of them from the same client.
