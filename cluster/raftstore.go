@@ -106,15 +106,21 @@ func caller(functions ...string) string {
 // GetLog implements raft.LogStore.
 func (s *raftStore) GetLog(index uint64, l *raft.Log) error {
 	err := s.LogStore.GetLog(index, l)
-	switch {
-	case err == nil:
-	case !errors.Is(err, raft.ErrLogNotFound):
-		s.end(err)
-	case caller(raftAppend, raftApply) == raftApply: // it is committed
-		s.end(fmt.Errorf("entry %d is not in the log", index))
-	case index == s.base.Load().index && caller(raftAppend, raftApply) == raftAppend:
-		*l = raft.Log{Index: index, Term: s.base.Load().term, Type: raft.LogNoop}
+	if err == nil {
 		return nil
+	}
+	if !errors.Is(err, raft.ErrLogNotFound) {
+		s.end(err)
+		return err
+	}
+	switch caller(raftAppend, raftApply) {
+	case raftApply: // it is committed
+		s.end(fmt.Errorf("entry %d is not in the log", index))
+	case raftAppend:
+		if base := s.base.Load(); index == base.index {
+			*l = raft.Log{Index: base.index, Term: base.term, Type: raft.LogNoop}
+			return nil
+		}
 	}
 	return err
 }
