@@ -61,7 +61,7 @@ func (r *run) asides(node int) ([]string, error) {
 // does not run damaged.
 func (r *run) isDamaged(ctx context.Context, node int) (bool, error) {
 	i, err := r.inspect(ctx, r.fleet.DataDir(node))
-	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil {
+	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.Exited() {
 		return true, nil // it can't even begin
 	}
 	return len(i.Damage) > 0, err
@@ -136,16 +136,16 @@ func (r *run) gone(node int, w wound) bool {
 func (r *run) replaced(ctx context.Context, v victim) error {
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	m, err := r.memberOf(asking, v.node, v.raftID)
+	c, err := r.admin.Members(asking)
+	if err != nil {
+		return err
+	}
+	m, err := r.memberIn(c.Members, v.node, v.raftID)
 	switch {
 	case err != nil:
 		return err
 	case m.Role != "voter" || !m.Healthy:
 		return fmt.Errorf("%s is %s, healthy: %v %s", m.RaftID, m.Role, m.Healthy, m.Error)
-	}
-	c, err := r.admin.Members(asking)
-	if err != nil {
-		return err
 	}
 	for _, m := range c.Members {
 		if m.RaftID == v.raftID {

@@ -34,7 +34,11 @@ func (r *run) memberOf(ctx context.Context, node int, but string) (wire.Member, 
 	if err != nil {
 		return wire.Member{}, err
 	}
-	for _, m := range c.Members {
+	return r.memberIn(c.Members, node, but)
+}
+
+func (r *run) memberIn(members []wire.Member, node int, but string) (wire.Member, error) {
+	for _, m := range members {
 		if m.ID == r.fleet.Name(node) && m.RaftID != but {
 			return m, nil
 		}
