@@ -16,6 +16,7 @@ import (
 	"github.com/treenode/treenode/cmd/treenode/local"
 	"github.com/treenode/treenode/transport/placement"
 	"github.com/treenode/treenode/transport/placement/placementtest"
+	"github.com/treenode/treenode/transport/policy"
 )
 
 const (
@@ -126,7 +127,7 @@ func startOurs(ctx context.Context, o options) ([]string, func() error, error) {
 
 // inProcess is this service on a store without Raft.
 func inProcess() (http.Handler, error) {
-	policy, err := placement.NewPolicy(placement.PolicyLegacy, nil)
+	policy, err := policy.New(policy.Legacy, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,7 @@ func startCluster(ctx context.Context, nodes int) ([]string, func() error, error
 	if err := build.Run(); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("go build: %w", err), remove())
 	}
-	cluster, err := local.New(local.Options{Binary: binary, Args: []string{"--policy-mode", string(placement.PolicyLegacy)}, Dir: dir, Nodes: nodes})
+	cluster, err := local.New(local.Options{Binary: binary, Args: []string{"--policy-mode", string(policy.Legacy)}, Dir: dir, Nodes: nodes})
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}

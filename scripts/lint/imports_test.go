@@ -98,6 +98,19 @@ var rules = []rule{
 		},
 	},
 	{
+		room: "transport/auth",
+		only: []string{
+			module + "/transport/auth", "github.com/hashicorp/go-hclog", "github.com/hashicorp/golang-lru/v2",
+			"go.yaml.in/yaml/v3", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/time",
+		},
+		onlyReason: "who somebody is does not depend on what they ask for",
+	},
+	{
+		room:       "transport/policy",
+		only:       []string{module + "/transport/policy", module + "/transport/auth", "go.yaml.in/yaml/v3"},
+		onlyReason: "a decision is a function of the rules, the identity and the action",
+	},
+	{
 		room:       "transport/wire",
 		only:       []string{module + "/transport/wire"},
 		onlyReason: serverDep,
@@ -205,6 +218,10 @@ func TestImportFindings(t *testing.T) {
 		{"transport/wire", module + "/fsm/tree", []string{"no server"}},
 		{"transport/api", module + "/fsm", nil},
 		{"transport/api", module + "/client", []string{"never the server on the client"}},
+		{"transport/auth/keystone", module + "/transport/auth", nil},
+		{"transport/auth/keystone", module + "/cluster", []string{"does not depend on what they ask"}},
+		{"transport/policy", module + "/transport/auth", nil},
+		{"transport/policy", module + "/transport/placement", []string{"a function of the rules"}},
 		{"client", module + "/transport/wire", nil},
 		{"client", "github.com/google/uuid", nil},
 		{"client", module + "/transport/api", []string{"no server"}},

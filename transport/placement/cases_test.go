@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/treenode/treenode/transport/placement/placementtest"
+	"github.com/treenode/treenode/transport/policy"
 )
 
 // record makes the files of cases say what another server answers: a fresh
@@ -29,9 +30,9 @@ func serve(t *testing.T, node Node, c Config) string {
 }
 
 // legacy is the policy of the service that the case files were recorded with.
-func legacy(t *testing.T) *Policy {
+func legacy(t *testing.T) *policy.Policy {
 	t.Helper()
-	p, err := NewPolicy(PolicyLegacy, nil)
+	p, err := policy.New(policy.Legacy, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/placement/jsontext"
 )
 
@@ -36,6 +38,10 @@ type failure struct {
 	allow string
 	// versions adds the range of microversions.
 	versions bool
+	// challenge is the answer's WWW-Authenticate, and retryAfter its header of that
+	// name, where it is above 0.
+	challenge  string
+	retryAfter time.Duration
 	// about fills the stock sentence of 405 (the method) and 415 (the type).
 	about string
 }
@@ -74,6 +80,20 @@ func unavailable(err error) *failure {
 	return fail(http.StatusServiceUnavailable, "The cluster cannot answer now: %v", err)
 }
 
+// unidentified is the answer to a request that nobody is known to send.
+func unidentified(err error) *failure {
+	var told *auth.Error
+	if !errors.As(err, &told) {
+		return fail(http.StatusInternalServerError, "internal error")
+	}
+	f := fail(told.Status, "%s", told.Message)
+	if told.Status == http.StatusUnauthorized {
+		f.message = "" // clients compare it
+	}
+	f.challenge, f.retryAfter = told.Challenge, told.RetryAfter
+	return f
+}
+
 // stock is the sentence that a status's message follows, as markup, and
 // whether room is left after the message. Wanted is what the client accepts.
 func (f *failure) stock(wanted string) (string, bool) {
@@ -98,6 +118,8 @@ func (f *failure) stock(wanted string) (string, bool) {
 		return "The request media type " + f.about + " is not supported by this server.\n", false
 	case http.StatusServiceUnavailable:
 		return "The server is currently unavailable. Please try again at a later time.", true
+	case http.StatusTooManyRequests:
+		return "Too many requests came from you. Please try again later.", true
 	case http.StatusRequestEntityTooLarge:
 		return "The body of your request was too large for this server.", true
 	}
@@ -147,6 +169,12 @@ func (c *call) refuse(f *failure) {
 	h := c.w.Header()
 	if f.allow != "" {
 		h.Set("Allow", f.allow)
+	}
+	if f.challenge != "" {
+		h.Set("Www-Authenticate", f.challenge)
+	}
+	if f.retryAfter > 0 {
+		h.Set("Retry-After", auth.Seconds(f.retryAfter))
 	}
 	title := http.StatusText(f.status)
 	status := strconv.Itoa(f.status) + " " + title

@@ -15,19 +15,21 @@ import (
 
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/placement/jsontext"
 	"github.com/treenode/treenode/transport/placement/schema"
+	"github.com/treenode/treenode/transport/policy"
 )
 
 // Config describes the API. The zero value serves with the defaults.
 type Config struct {
 	// RequestTimeout bounds a request. 0 means 10 seconds.
 	RequestTimeout time.Duration
-	// Auth tells who calls. Nil means NoAuth.
-	Auth Authenticator
+	// Auth tells who calls. Nil means auth.NoAuth.
+	Auth auth.Authenticator
 	// Policy decides who may do what. Nil means that of mode secure.
-	Policy *Policy
+	Policy *policy.Policy
 	// Origins are those whose scripts browsers let read answers.
 	Origins []string
 	// Prefix is where the API is mounted besides the root, such as
@@ -66,10 +68,10 @@ func New(node Node, c Config) (http.Handler, error) {
 		c.RequestTimeout = requestTimeoutDefault
 	}
 	if c.Auth == nil {
-		c.Auth = NoAuth{}
+		c.Auth = auth.NoAuth{}
 	}
 	if c.Policy == nil {
-		p, err := NewPolicy(PolicySecure, nil)
+		p, err := policy.New(policy.Secure, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +109,7 @@ type call struct {
 	requestID string
 	answerID  [1]string // the same as a header's values
 	version   microversion
-	identity  Identity
+	identity  auth.Identity
 	variables variables
 	prefix    string // the mount point that the client used
 	route     string // the pattern, once it is known
@@ -169,9 +171,9 @@ func (c *call) measure(began time.Time) {
 func (c *call) serve() *failure {
 	path := c.path()
 	if path != "/" {
-		id, ok := c.config.Auth.Authenticate(c.r)
-		if !ok {
-			return fail(http.StatusUnauthorized, "")
+		id, err := c.config.Auth.Authenticate(c.r)
+		if err != nil {
+			return unidentified(err)
 		}
 		c.identity = id
 	}
@@ -211,10 +213,10 @@ func (c *call) serve() *failure {
 
 func (c *call) allowed(action string) bool {
 	project := ""
-	if action == ruleUsages { // the only one that is about a project of the query's
+	if action == policy.PlacementUsages { // the only one that is about a project of the query's
 		project = c.r.URL.Query().Get("project_id")
 	}
-	return c.config.Policy.allows(action, c.identity, project)
+	return c.config.Policy.Allows(action, c.identity, project)
 }
 
 // integerLength reports whether the length of the body, where it is given, is

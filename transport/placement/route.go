@@ -3,6 +3,8 @@ package placement
 import (
 	"net/http"
 	"strings"
+
+	"github.com/treenode/treenode/transport/policy"
 )
 
 // A route is one method of one path.
@@ -99,8 +101,8 @@ func init() {
 		{method: del, path: "/allocations/{consumer}", policy: p + "allocations:delete", rechecked: true, serve: deleteAllocations},
 
 		{method: get, path: "/allocation_candidates", since: 10, policy: p + "allocation_candidates:list", json: true, serve: listCandidates},
-		{method: get, path: "/usages", since: 9, policy: ruleUsages, json: true, serve: totalUsages},
-		{method: post, path: "/reshaper", since: 30, policy: ruleReshape, body: always, serve: reshape},
+		{method: get, path: "/usages", since: 9, policy: policy.PlacementUsages, json: true, serve: totalUsages},
+		{method: post, path: "/reshaper", since: 30, policy: policy.PlacementReshape, body: always, serve: reshape},
 	}
 	for i := range routes {
 		r := &routes[i]

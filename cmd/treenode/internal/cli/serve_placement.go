@@ -8,7 +8,7 @@ import (
 
 	"github.com/treenode/treenode/cmd/treenode/internal/server"
 	"github.com/treenode/treenode/fsm/candidates"
-	"github.com/treenode/treenode/transport/placement"
+	"github.com/treenode/treenode/transport/policy"
 )
 
 // placementFlags are the flags of serve that are about the Placement API.
@@ -46,7 +46,7 @@ func (p *placementFlags) apply(c *server.Config) error {
 			return usage("policy-file: %w", err)
 		}
 	}
-	policy, err := placement.NewPolicy(placement.PolicyMode(p.policyMode), file)
+	rules, err := policy.New(policy.Mode(p.policyMode), file)
 	if err != nil {
 		return usage("%w", err)
 	}
@@ -70,7 +70,7 @@ func (p *placementFlags) apply(c *server.Config) error {
 	default:
 		return usage("candidates-order: %q is not one of depth-first, breadth-first", p.order)
 	}
-	c.Policy, c.CORSOrigins = policy, p.origins
+	c.Policy, c.CORSOrigins = rules, p.origins
 	c.IncompleteProject, c.IncompleteUser = p.project, p.user
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/transport/bareanswer"
-	"github.com/treenode/treenode/transport/placement"
+	"github.com/treenode/treenode/transport/policy"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -56,8 +56,8 @@ type Config struct {
 	// ScrubInterval is how often damage on disk is looked for; see
 	// cluster.Timing.Scrub. 0 takes its default.
 	ScrubInterval time.Duration
-	// Policy says who may use the Placement API. Nil means that of mode secure.
-	Policy      *placement.Policy
+	// Policy says who may use the APIs. Nil means that of mode secure.
+	Policy      *policy.Policy
 	CORSOrigins []string
 	// IncompleteProject and IncompleteUser own what microversions below 1.8
 	// claim. Empty means the zero UUID.

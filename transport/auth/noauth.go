@@ -1,31 +1,12 @@
-package placement
+package auth
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
-// Identity is who sends a request.
-type Identity struct {
-	User    string
-	Project string
-	Roles   []string
-	// System is set for a request in the scope of the whole deployment, which
-	// has no project.
-	System bool
-}
-
-// HasRole reports whether the identity has the role, in any case.
-func (i Identity) HasRole(name string) bool {
-	return slices.ContainsFunc(i.Roles, func(r string) bool { return strings.EqualFold(r, name) })
-}
-
-// Authenticator tells who sends a request. It may be called concurrently.
-type Authenticator interface {
-	// Authenticate returns false where the request proves no identity.
-	Authenticate(r *http.Request) (Identity, bool)
-}
+// TokenHeader carries the token of who asks.
+const TokenHeader = "X-Auth-Token"
 
 // systemScopeHeader is OpenStack-System-Scope in the form in which net/http
 // keeps headers: others cost memory to find.
@@ -36,19 +17,32 @@ var adminRoles = []string{"admin"}
 
 // NoAuth believes every client: for tests, and for deployments where something
 // in front of the node authenticates. The token reads user[:project].
-type NoAuth struct{}
+type NoAuth struct {
+	// Missing is who sends a request without a token; nobody where it is nil.
+	Missing *Identity
+}
+
+// Admin is who sends requests without a token to an API that believes everyone.
+func Admin() *Identity {
+	return &Identity{User: "admin", Project: "admin", Roles: adminRoles[:1:1], Method: methodNoAuth}
+}
+
+const methodNoAuth = "noauth2"
 
 // Authenticate implements Authenticator.
-func (NoAuth) Authenticate(r *http.Request) (Identity, bool) {
-	token := r.Header.Get("X-Auth-Token")
+func (n NoAuth) Authenticate(r *http.Request) (Identity, error) {
+	token := r.Header.Get(TokenHeader)
 	if token == "" {
-		return Identity{}, false
+		if n.Missing != nil {
+			return *n.Missing, nil
+		}
+		return Identity{}, Unauthenticated("a token is needed", "")
 	}
 	user, project, given := strings.Cut(token, ":")
 	if !given {
 		project = user
 	}
-	id := Identity{User: user, Project: project}
+	id := Identity{User: user, Project: project, Method: methodNoAuth}
 	if over := r.Header.Get("X-Project-Id"); over != "" {
 		id.Project = over
 	}
@@ -62,5 +56,5 @@ func (NoAuth) Authenticate(r *http.Request) (Identity, bool) {
 	if r.Header.Get(systemScopeHeader) == "all" {
 		id.System, id.Project = true, ""
 	}
-	return id, true
+	return id, nil
 }

@@ -1,4 +1,4 @@
-package placement
+package policy
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/treenode/treenode/transport/auth"
 )
 
 // target is what a rule may compare the caller with: the project and the user
@@ -27,7 +29,7 @@ func (t target) value(name string) (string, bool) {
 
 // check is one expression of the policy language.
 type check interface {
-	allows(p *Policy, id Identity, t target, depth int) bool
+	allows(p *Policy, id auth.Identity, t target, depth int) bool
 }
 
 type (
@@ -50,9 +52,9 @@ type (
 // ruleDepthMax bounds rules that name rules.
 const ruleDepthMax = 32
 
-func (c constant) allows(*Policy, Identity, target, int) bool { return bool(c) }
+func (c constant) allows(*Policy, auth.Identity, target, int) bool { return bool(c) }
 
-func (c anyOf) allows(p *Policy, id Identity, t target, depth int) bool {
+func (c anyOf) allows(p *Policy, id auth.Identity, t target, depth int) bool {
 	for _, of := range c {
 		if of.allows(p, id, t, depth) {
 			return true
@@ -61,7 +63,7 @@ func (c anyOf) allows(p *Policy, id Identity, t target, depth int) bool {
 	return false
 }
 
-func (c allOf) allows(p *Policy, id Identity, t target, depth int) bool {
+func (c allOf) allows(p *Policy, id auth.Identity, t target, depth int) bool {
 	for _, of := range c {
 		if !of.allows(p, id, t, depth) {
 			return false
@@ -70,18 +72,18 @@ func (c allOf) allows(p *Policy, id Identity, t target, depth int) bool {
 	return true
 }
 
-func (c negation) allows(p *Policy, id Identity, t target, depth int) bool {
+func (c negation) allows(p *Policy, id auth.Identity, t target, depth int) bool {
 	return !c.check.allows(p, id, t, depth)
 }
 
-func (c role) allows(_ *Policy, id Identity, t target, _ int) bool {
+func (c role) allows(_ *Policy, id auth.Identity, t target, _ int) bool {
 	name, ok := template(c).fill(t)
 	return ok && id.HasRole(name)
 }
 
 // A rule that nobody defined is the one named default, where there is one, and
 // else allows nothing, nor does one that leads to itself.
-func (c rule) allows(p *Policy, id Identity, t target, depth int) bool {
+func (c rule) allows(p *Policy, id auth.Identity, t target, depth int) bool {
 	named, ok := p.rules[string(c)]
 	if !ok {
 		named, ok = p.rules["default"]
@@ -89,7 +91,7 @@ func (c rule) allows(p *Policy, id Identity, t target, depth int) bool {
 	return ok && depth < ruleDepthMax && named.allows(p, id, t, depth+1)
 }
 
-func (c comparison) allows(_ *Policy, id Identity, t target, _ int) bool {
+func (c comparison) allows(_ *Policy, id auth.Identity, t target, _ int) bool {
 	with, ok := c.with.fill(t)
 	if !ok {
 		return false
@@ -112,8 +114,12 @@ func (c comparison) allows(_ *Policy, id Identity, t target, _ int) bool {
 		return slices.Contains(id.Roles, with)
 	case "system_scope":
 		return id.System && with == "all" || !id.System && with == "None"
-	case "domain_id", "user_domain_id", "project_domain_id":
-		return with == "None" // nobody is known to have one
+	case "domain_id":
+		return orNone(id.Domain) == with
+	case "user_domain_id":
+		return orNone(id.UserDomain) == with
+	case "project_domain_id":
+		return orNone(id.ProjectDomain) == with
 	}
 	return false
 }

@@ -1,59 +1,61 @@
-package placement
+package policy
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/treenode/treenode/transport/auth"
 )
 
-func TestPolicyModes(t *testing.T) {
-	admin := Identity{User: "a", Project: "p", Roles: []string{"Admin"}}
-	service := Identity{User: "s", Project: "p", Roles: []string{"service"}}
-	reader := Identity{User: "r", Project: "p", Roles: []string{"reader"}}
-	nobody := Identity{User: "n", Project: "p"}
-	system := Identity{User: "a", Roles: []string{"admin", "service"}, System: true}
+func TestModes(t *testing.T) {
+	admin := auth.Identity{User: "a", Project: "p", Roles: []string{"Admin"}}
+	service := auth.Identity{User: "s", Project: "p", Roles: []string{"service"}}
+	reader := auth.Identity{User: "r", Project: "p", Roles: []string{"reader"}}
+	nobody := auth.Identity{User: "n", Project: "p"}
+	system := auth.Identity{User: "a", Roles: []string{"admin", "service"}, System: true}
 	const list = "placement:resource_providers:list"
 	for _, c := range []struct {
-		mode   PolicyMode
+		mode   Mode
 		file   string
 		action string
-		id     Identity
+		id     auth.Identity
 		target string
 		want   bool
 	}{
-		{PolicySecure, "", list, admin, "", true},
-		{PolicySecure, "", list, service, "", true},
-		{PolicySecure, "", list, reader, "", false},
-		{PolicySecure, "", ruleReshape, admin, "", false},
-		{PolicySecure, "", ruleReshape, service, "", true},
-		{PolicySecure, "", ruleUsages, reader, "p", true},
-		{PolicySecure, "", ruleUsages, reader, "q", false},
-		{PolicySecure, "", ruleUsages, reader, "", false},
-		{PolicySecure, "", ruleUsages, nobody, "p", false},
-		{PolicyLegacy, "", ruleReshape, admin, "", true},
-		{PolicyLegacy, "", ruleReshape, reader, "", false},
-		{PolicyOpen, "", ruleReshape, nobody, "", true},
-		{PolicySecure, "", list, system, "", false},
-		{PolicyLegacy, "", list, system, "", false},
-		{PolicyOpen, "", list, system, "", false},
-		{PolicySecure, list + ": 'role:reader and not user_id:x'", list, reader, "", true},
-		{PolicySecure, list + ": 'role:reader and not user_id:r'", list, reader, "", false},
-		{PolicySecure, list + ": '@'", list, nobody, "", true},
-		{PolicyOpen, list + ": '!'", list, admin, "", false},
-		{PolicySecure, list + ": ''", list, nobody, "", true},
-		{PolicySecure, "ours: 'role:reader'\n" + list + ": 'rule:ours or (rule:admin_api and !)'", list, reader, "", true},
-		{PolicySecure, "ours: 'rule:ours'\n" + list + ": 'rule:ours'", list, admin, "", false},
-		{PolicySecure, list + ": 'rule:undefined'", list, admin, "", false},
-		{PolicySecure, "default: '@'\n" + list + ": 'rule:undefined'", list, nobody, "", true},
-		{PolicySecure, "placement:nope: '!'\nadmin_api: 'role:reader'\n" + list + ": 'rule:admin_api'", list, reader, "", true},
-		{PolicySecure, ruleUsages + ": 'user_id:%(user_id)s'", ruleUsages, admin, "p", false},
+		{Secure, "", list, admin, "", true},
+		{Secure, "", list, service, "", true},
+		{Secure, "", list, reader, "", false},
+		{Secure, "", PlacementReshape, admin, "", false},
+		{Secure, "", PlacementReshape, service, "", true},
+		{Secure, "", PlacementUsages, reader, "p", true},
+		{Secure, "", PlacementUsages, reader, "q", false},
+		{Secure, "", PlacementUsages, reader, "", false},
+		{Secure, "", PlacementUsages, nobody, "p", false},
+		{Legacy, "", PlacementReshape, admin, "", true},
+		{Legacy, "", PlacementReshape, reader, "", false},
+		{Open, "", PlacementReshape, nobody, "", true},
+		{Secure, "", list, system, "", false},
+		{Legacy, "", list, system, "", false},
+		{Open, "", list, system, "", false},
+		{Secure, list + ": 'role:reader and not user_id:x'", list, reader, "", true},
+		{Secure, list + ": 'role:reader and not user_id:r'", list, reader, "", false},
+		{Secure, list + ": '@'", list, nobody, "", true},
+		{Open, list + ": '!'", list, admin, "", false},
+		{Secure, list + ": ''", list, nobody, "", true},
+		{Secure, "ours: 'role:reader'\n" + list + ": 'rule:ours or (rule:admin_api and !)'", list, reader, "", true},
+		{Secure, "ours: 'rule:ours'\n" + list + ": 'rule:ours'", list, admin, "", false},
+		{Secure, list + ": 'rule:undefined'", list, admin, "", false},
+		{Secure, "default: '@'\n" + list + ": 'rule:undefined'", list, nobody, "", true},
+		{Secure, "placement:nope: '!'\nadmin_api: 'role:reader'\n" + list + ": 'rule:admin_api'", list, reader, "", true},
+		{Secure, PlacementUsages + ": 'user_id:%(user_id)s'", PlacementUsages, admin, "p", false},
 	} {
-		p, err := NewPolicy(c.mode, []byte(c.file))
+		p, err := New(c.mode, []byte(c.file))
 		if err != nil {
 			t.Errorf("%s %q: %v", c.mode, c.file, err)
 			continue
 		}
-		if got := p.allows(c.action, c.id, c.target); got != c.want {
+		if got := p.Allows(c.action, c.id, c.target); got != c.want {
 			t.Errorf("%s %q: %s by %+v on %q: %v, want %v", c.mode, c.file, c.action, c.id, c.target, got, c.want)
 		}
 	}
@@ -62,28 +64,28 @@ func TestPolicyModes(t *testing.T) {
 func TestPolicyRefusesWhatItCannotRead(t *testing.T) {
 	const list = "placement:resource_providers:list"
 	for _, c := range []struct {
-		mode       PolicyMode
+		mode       Mode
 		file, part string
 	}{
 		{"strict", "", `"strict"`},
-		{PolicySecure, list + ":", `"@" allows everyone`},
-		{PolicySecure, list + ": 7", "neither"},
-		{PolicySecure, list + ": [[7]]", "7 is no check"},
-		{PolicySecure, "ours: 'http://h/check'", "not supported"},
-		{PolicySecure, "ours: 'role:a and'", "ours"},
-		{PolicySecure, "ours: '(role:a'", "parenthesis"},
-		{PolicySecure, "ours: 'role:a role:b'", "not expected"},
-		{PolicySecure, "ours: admin", `"admin"`},
-		{PolicySecure, "- a list", "policy-file"},
+		{Secure, list + ":", `"@" allows everyone`},
+		{Secure, list + ": 7", "neither"},
+		{Secure, list + ": [[7]]", "7 is no check"},
+		{Secure, "ours: 'http://h/check'", "not supported"},
+		{Secure, "ours: 'role:a and'", "ours"},
+		{Secure, "ours: '(role:a'", "parenthesis"},
+		{Secure, "ours: 'role:a role:b'", "not expected"},
+		{Secure, "ours: admin", `"admin"`},
+		{Secure, "- a list", "policy-file"},
 	} {
-		if _, err := NewPolicy(c.mode, []byte(c.file)); err == nil || !strings.Contains(err.Error(), c.part) {
+		if _, err := New(c.mode, []byte(c.file)); err == nil || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%s %q: %v, want something with %q", c.mode, c.file, err, c.part)
 		}
 	}
 }
 
 func TestPolicyTellsUnknownRules(t *testing.T) {
-	p, err := NewPolicy(PolicySecure, []byte("placement:b: '@'\nplacement:a: '!'\nours: '@'\nplacement:usages: '@'"))
+	p, err := New(Secure, []byte("placement:b: '@'\nplacement:a: '!'\nours: '@'\nplacement:usages: '@'"))
 	if err != nil || !slices.Equal(p.Unknown(), []string{"placement:a", "placement:b"}) {
 		t.Errorf("%v %v", p.Unknown(), err)
 	}
@@ -91,7 +93,7 @@ func TestPolicyTellsUnknownRules(t *testing.T) {
 
 // What the real service decides about seven callers: 1 where it allows.
 func TestPolicyLanguage(t *testing.T) {
-	callers := []Identity{
+	callers := []auth.Identity{
 		{User: "admin", Project: "admin", Roles: []string{"admin"}},
 		{User: "u", Project: "p"},
 		{User: "u", Project: "p", Roles: []string{"reader"}},
@@ -157,14 +159,14 @@ func TestPolicyLanguage(t *testing.T) {
 		{`[["role:a", "role:reader"]]`, "0000000"},
 		{`[["rule:missing"], ["role:reader"]]`, "0011000"},
 	} {
-		p, err := NewPolicy(PolicyLegacy, []byte("default_x: 'role:reader'\n"+list+": "+c.rule))
+		p, err := New(Legacy, []byte("default_x: 'role:reader'\n"+list+": "+c.rule))
 		if err != nil {
 			t.Errorf("%s: %v", c.rule, err)
 			continue
 		}
 		got := ""
 		for _, id := range callers {
-			got += map[bool]string{true: "1", false: "0"}[p.allows(list, id, "")]
+			got += map[bool]string{true: "1", false: "0"}[p.Allows(list, id, "")]
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.rule, got, c.want)
