@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
@@ -85,6 +86,7 @@ func newServe() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	f.SortFlags = false // as they belong together
 	f.StringVar(&c.NodeID, "node-id", "", "name of this node (default: the host's name)")
 	f.StringVar(&c.DataDir, "data-dir", "", "directory for all that this node keeps; made if missing")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:8778", "host:port of the HTTP API")
@@ -122,6 +124,7 @@ func runServer(ctx context.Context, c server.Config) error {
 		return &codeError{exitUsage, err}
 	}
 	c.Logger.Info("serving", "node", c.NodeID, "api", s.URL(), "data", c.DataDir)
+	tellSystemd(c.Logger, daemon.SdNotifyReady)
 	select {
 	case <-s.Failed():
 		c.Logger.Error("stopping for a failure", "cause", s.Err())
@@ -129,6 +132,7 @@ func runServer(ctx context.Context, c server.Config) error {
 	case <-ctx.Done():
 	}
 	c.Logger.Info("stopping: handing over and finishing requests")
+	tellSystemd(c.Logger, daemon.SdNotifyStopping)
 	shutdown, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	if err := s.Shutdown(shutdown); err != nil {
@@ -136,6 +140,15 @@ func runServer(ctx context.Context, c server.Config) error {
 	}
 	c.Logger.Info("stopped")
 	return nil
+}
+
+// tellSystemd tells the service manager, if one waits for it, how far the node is:
+// that its ports are open, not that it has found a leader (/readyz), so that
+// "systemctl start" on the first of three machines does not wait for the others.
+func tellSystemd(log hclog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("the service manager was not told", "state", state, "error", err)
+	}
 }
 
 func newLogger(cmd *cobra.Command, level, format string) (hclog.Logger, error) {

@@ -8,8 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the release build (-ldflags -X).
-var version = "0.1.0-dev"
+// version and revision are set by the release build (-ldflags -X). Other builds
+// have their revision from the go command, where it stamps one.
+var (
+	version  = "0.1.0-dev"
+	revision = ""
+)
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
@@ -18,17 +22,24 @@ func newVersion() *cobra.Command {
 		Example: "  treenode version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			revision := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						revision = s.Value
-					}
-				}
-			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "treenode %s (revision %s, %s %s/%s)\n",
-				version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				version, builtFrom(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
+}
+
+// builtFrom is the commit that the program was built from.
+func builtFrom() string {
+	if revision != "" {
+		return revision
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return "unknown"
 }
