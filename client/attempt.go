@@ -232,6 +232,7 @@ func (f *failure) foreign(r request, body []byte) *failure {
 func decides(code wire.Code) bool {
 	switch code {
 	case wire.CodeMalformed, wire.CodeTooLarge, wire.CodeNotFound, wire.CodeMethodNotAllowed, wire.CodeUnsupportedMedia,
+		wire.CodeUnauthenticated, wire.CodeForbidden,
 		wire.CodeRequestIDExpired, wire.CodeRequestIDInFuture:
 		return false
 	default:

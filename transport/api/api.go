@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -12,7 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/health"
+	"github.com/treenode/treenode/transport/policy"
 	"github.com/treenode/treenode/transport/wire"
 )
 
@@ -26,6 +29,13 @@ type Config struct {
 	// Metrics counts requests and errors, and is served at /metrics. Nil means
 	// a registry of its own, with metrics of the Go runtime and the process.
 	Metrics *health.Metrics
+	// Auth tells who calls. Nil means auth.NoAuth, where a request without a token
+	// is the administrator's.
+	Auth auth.Authenticator
+	// Policy decides who may do what. Nil means policy.Default.
+	Policy *policy.Policy
+	// MetricsForAll serves /metrics to everyone.
+	MetricsForAll bool
 }
 
 const requestTimeoutDefault = 10 * time.Second
@@ -39,8 +49,12 @@ type server struct {
 	timeout time.Duration
 	log     hclog.Logger
 	metrics *health.Metrics
+	auth    auth.Authenticator
+	policy  *policy.Policy
 	mux     *http.ServeMux
 	now     func() time.Time
+	// open are the paths that need no authentication.
+	open []string
 	// treeMax and namesMax bound the answers that have no pages.
 	treeMax, namesMax int
 	// newRequestID makes the id of a mutation that came without one.
@@ -49,7 +63,7 @@ type server struct {
 
 func newServer(node Node, c Config) *server {
 	s := &server{
-		node: node, timeout: c.RequestTimeout, log: c.Logger, metrics: c.Metrics,
+		node: node, timeout: c.RequestTimeout, log: c.Logger, metrics: c.Metrics, auth: c.Auth, policy: c.Policy,
 		mux: http.NewServeMux(), now: time.Now, newRequestID: newRequestID,
 		treeMax: treeProvidersMax, namesMax: namesMax,
 	}
@@ -65,7 +79,19 @@ func newServer(node Node, c Config) *server {
 		s.metrics, _ = health.NewMetrics(registry, node)
 		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
+	if s.auth == nil {
+		s.auth = auth.NoAuth{Missing: auth.Admin()}
+	}
+	if s.policy == nil {
+		s.policy = policy.Default()
+	}
 	for _, r := range routes() {
+		if c.MetricsForAll && r.action == policy.ReadMetrics {
+			r.action = ""
+		}
+		if r.action == "" {
+			s.open = append(s.open, r.path)
+		}
 		s.mux.Handle(r.method+" "+r.path, bound{s, r})
 	}
 	return s
@@ -95,6 +121,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
+	if !slices.Contains(s.open, r.URL.Path) {
+		id, err := s.auth.Authenticate(r)
+		if err != nil {
+			s.fail(out, unidentified(err, out.Header()))
+			return
+		}
+		out.identity = id
+	}
 	if leader := s.node.Status().LeaderAPI; leader != "" {
 		out.Header().Set(wire.HeaderLeader, leader)
 	}
@@ -148,11 +182,15 @@ func (b bound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		out = &response{ResponseWriter: w}
 	}
+	if b.action != "" && !b.s.policy.Allows(b.action, out.identity, "") {
+		b.s.fail(out, forbidden(b.action))
+		return
+	}
 	if b.via != nil {
 		b.via(b.s).ServeHTTP(out, r)
 		return
 	}
-	c := &call{s: b.s, r: r, out: out}
+	c := &call{s: b.s, r: r, out: out, action: b.action}
 	given, err := c.serve(b.route)
 	if err == nil {
 		status := http.StatusOK
@@ -178,7 +216,9 @@ func (s *server) fail(out *response, err error) {
 		s.log.Error("request failed", "code", told.Code, "request_id", out.requestID, "error", err)
 	}
 	told.RequestID = out.requestID
-	if told.Kind == wire.NotApplied || told.Kind == wire.Unknown {
+	switch {
+	case told.Code == wire.CodeRateLimited, told.Code == wire.CodeAuthUnavailable:
+	case told.Kind == wire.NotApplied, told.Kind == wire.Unknown:
 		told.Leader = s.node.Status().LeaderAPI
 	}
 	s.metrics.Error(told.Code)

@@ -26,6 +26,7 @@ type call struct {
 	query     url.Values
 	bodyBytes []byte
 	requestID tree.UUID // of a mutation
+	action    string    // by which the request is allowed
 }
 
 // serve checks what does not depend on the handler and runs it.

@@ -76,11 +76,11 @@ func (c *call) addMember() (answer, error) {
 			return answer{}, reject(wire.CodeInvalid, need.field, "a value is needed")
 		}
 	}
-	return c.clusterChanged(c.s.node.AddMember(c.r.Context(), body.RaftID, body.Peer, !body.NonVoter))
+	return c.clusterChanged(c.s.node.AddMember(c.from(), body.RaftID, body.Peer, !body.NonVoter))
 }
 
 func (c *call) removeMember() (answer, error) {
-	return c.clusterChanged(c.s.node.RemoveMember(c.r.Context(), c.r.PathValue("id")))
+	return c.clusterChanged(c.s.node.RemoveMember(c.from(), c.r.PathValue("id")))
 }
 
 func (c *call) transfer() (answer, error) {
@@ -88,5 +88,5 @@ func (c *call) transfer() (answer, error) {
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
 	}
-	return c.clusterChanged(c.s.node.TransferLeadership(c.r.Context(), body.To))
+	return c.clusterChanged(c.s.node.TransferLeadership(c.from(), body.To))
 }

@@ -51,6 +51,7 @@ func TestEveryWireCodeHasASource(t *testing.T) {
 	here := []wire.Code{
 		wire.CodeInvalid, wire.CodeMalformed, wire.CodeTooLarge, wire.CodeNotFound, wire.CodeMethodNotAllowed,
 		wire.CodeUnsupportedMedia, wire.CodeDeadline, wire.CodeInternal,
+		wire.CodeUnauthenticated, wire.CodeForbidden, wire.CodeRateLimited, wire.CodeAuthUnavailable,
 		// Creating a trait that exists changes nothing; the Placement API's own.
 		wire.CodeTraitExists,
 	}

@@ -41,9 +41,12 @@ func (c *call) takeRequestID() error {
 // mutate proposes a transaction as one command. An error's field is put as
 // place has it: as it is where that is nil.
 func (c *call) mutate(t wire.Txn, place func(*wire.Error) *wire.Error) (answer, error) {
+	if err := c.allowed(t); err != nil {
+		return answer{}, err
+	}
 	txn, refused := convert(c.requestID, t)
 	if refused == nil {
-		result, err := c.s.node.Propose(c.r.Context(), fsm.Command{RequestID: c.requestID, Txn: txn})
+		result, err := c.s.node.Propose(c.from(), fsm.Command{RequestID: c.requestID, Txn: txn})
 		if err != nil {
 			return answer{}, err
 		}

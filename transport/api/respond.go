@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/wire"
 )
 
@@ -25,6 +26,7 @@ type response struct {
 	status    int
 	head      bool   // the request is a HEAD
 	requestID string // of a mutation, once it is known
+	identity  auth.Identity
 }
 
 // begun reports whether a part of the answer is out.
@@ -74,7 +76,7 @@ const retryAfterSeconds = "1"
 
 func (r *response) error(e *wire.Error) error {
 	status := wire.StatusOf(e.Code)
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable && r.Header().Get("Retry-After") == "" {
 		r.Header().Set("Retry-After", retryAfterSeconds)
 	}
 	return r.json(status, wire.ErrorBody{Error: e})

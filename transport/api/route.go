@@ -7,6 +7,7 @@ import (
 
 	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/openapi"
+	"github.com/treenode/treenode/transport/policy"
 	"github.com/treenode/treenode/transport/wire"
 )
 
@@ -26,6 +27,8 @@ type route struct {
 	// created is set where success is 201.
 	created bool
 	serve   func(*call) (answer, error)
+	// action is the policy's rule about the route; empty where it is open to all.
+	action string
 	// via serves the route in place of serve.
 	via func(*server) http.Handler
 }
@@ -43,10 +46,31 @@ func (r route) parameters() []string {
 
 func routes() []route {
 	var all []route
-	for _, some := range [][]route{providerRoutes(), partRoutes(), vocabularyRoutes(), consumerRoutes(), clusterRoutes(), watchRoutes()} {
+	for _, some := range [][]route{
+		asking(policy.ReadProviders, policy.WriteProviders, providerRoutes()),
+		asking(policy.ReadProviders, policy.WriteProviders, partRoutes()),
+		asking(policy.ReadVocabulary, policy.WriteVocabulary, vocabularyRoutes()),
+		asking(policy.ReadConsumers, policy.WriteConsumers, consumerRoutes()),
+		asking(policy.ReadCluster, policy.WriteCluster, clusterRoutes()),
+		watchRoutes(),
+	} {
 		all = append(all, some...)
 	}
 	return all
+}
+
+// asking gives routes without an action of their own that of reading or writing.
+func asking(read, write string, some []route) []route {
+	for i := range some {
+		switch r := &some[i]; {
+		case r.action != "":
+		case r.reads || r.method == http.MethodGet:
+			r.action = read
+		default:
+			r.action = write
+		}
+	}
+	return some
 }
 
 const provider = "/v1/providers/{p}"
@@ -54,6 +78,8 @@ const provider = "/v1/providers/{p}"
 func read(path string, shape any, serve func(*call) (answer, error), query ...string) route {
 	return route{method: http.MethodGet, path: path, query: query, reads: true, answer: shape, serve: serve}
 }
+
+func (r route) as(action string) route { r.action = action; return r }
 
 func write(method, path string, body any, serve func(*call) (answer, error), query ...string) route {
 	return route{method: method, path: path, query: query, mutates: true, body: body, answer: wire.Result{}, serve: serve}
@@ -96,7 +122,7 @@ func partRoutes() []route {
 		write("PUT", provider+"/resources", wire.ResourcesRequest{}, (*call).setResources),
 		write("POST", provider+"/resources", wire.ResourcesRequest{}, (*call).addResources),
 		write("DELETE", provider+"/resources", wire.ResourcesRequest{}, (*call).deleteResources),
-		read(provider+"/allocations", wire.Consumers{}, (*call).listClaims, "limit", "after"),
+		read(provider+"/allocations", wire.Consumers{}, (*call).listClaims, "limit", "after").as(policy.ReadConsumers),
 		read(provider+"/sharing", wire.SharingAnswer{}, (*call).sharing, "resource_class"),
 		{method: "POST", path: provider + "/changed", reads: true, body: wire.ChangedQuery{},
 			answer: wire.ChangedAnswer{}, serve: (*call).changed},
@@ -126,8 +152,8 @@ func consumerRoutes() []route {
 		write("PUT", "/v1/consumers/{uuid}", wire.PutConsumer{}, (*call).putConsumer),
 		write("DELETE", "/v1/consumers/{uuid}", nil, (*call).deleteConsumer),
 		write("POST", "/v1/claims", wire.Claim{}, (*call).claim),
-		write("POST", "/v1/reshape", wire.Reshape{}, (*call).reshape),
-		write("POST", "/v1/txn", wire.Txn{}, (*call).transact),
+		write("POST", "/v1/reshape", wire.Reshape{}, (*call).reshape).as(policy.Reshape),
+		write("POST", "/v1/txn", wire.Txn{}, (*call).transact).as(policy.Transact),
 	}
 }
 
@@ -145,10 +171,10 @@ func clusterRoutes() []route {
 // their query.
 func watchRoutes() []route {
 	return []route{
-		{method: "GET", path: "/openapi.json", via: func(*server) http.Handler { return openapi.Handler() }},
+		{method: "GET", path: "/openapi.json", action: policy.ReadDescription, via: func(*server) http.Handler { return openapi.Handler() }},
 		{method: "GET", path: "/healthz", answer: wire.Ready{}, via: func(*server) http.Handler { return health.Live() }},
 		{method: "GET", path: "/readyz", answer: wire.Ready{}, via: func(s *server) http.Handler { return health.Ready(s.node.Ready) }},
-		{method: "GET", path: "/metrics", via: func(s *server) http.Handler { return s.metrics.Handler() }},
+		{method: "GET", path: "/metrics", action: policy.ReadMetrics, via: func(s *server) http.Handler { return s.metrics.Handler() }},
 	}
 }
 

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -56,6 +57,15 @@ func (c *call) view() (*tree.State, *failure) {
 	return v.Tree, nil
 }
 
+// from is the request's context with where its changes come from.
+func (c *call) from() context.Context {
+	id := c.identity
+	return cluster.WithOrigin(c.ctx, cluster.Origin{
+		User: id.User, Project: id.Project, Roles: id.Roles, System: id.System,
+		Action: c.action, Request: c.requestID,
+	})
+}
+
 // propose executes a transaction as one command. Its request id is made once,
 // so that it happens once however often it is sent on.
 func (c *call) propose(txn tree.Txn) (fsm.Result, *failure) {
@@ -63,7 +73,7 @@ func (c *call) propose(txn tree.Txn) (fsm.Result, *failure) {
 	if err != nil {
 		return fsm.Result{}, fail(http.StatusInternalServerError, "no request id: %v", err)
 	}
-	result, err := c.node.Propose(c.ctx, fsm.Command{RequestID: tree.UUID(id), Txn: txn})
+	result, err := c.node.Propose(c.from(), fsm.Command{RequestID: tree.UUID(id), Txn: txn})
 	if c.attempt == early && (err != nil || result.Refused == nil) {
 		c.attempt = settled
 	}

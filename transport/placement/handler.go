@@ -113,6 +113,7 @@ type call struct {
 	variables variables
 	prefix    string // the mount point that the client used
 	route     string // the pattern, once it is known
+	action    string // the policy's rule about it
 	vary      []string
 	status    int // of the answer, once it has begun
 	begun     bool
@@ -194,7 +195,7 @@ func (c *call) serve() *failure {
 	if f != nil {
 		return f
 	}
-	c.variables, c.route = variables, r.name
+	c.variables, c.route, c.action = variables, r.name, r.policy
 	media := c.mediaTypes(r)
 	switch {
 	case r.mediaFirst && media != nil:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -15,12 +16,14 @@ type Mode string
 
 // The modes.
 const (
-	// Secure: admin or service may do all but reshape, which is the service's; a
-	// reader may see the usages of their own project.
+	// Secure: admin or service may do all but two things: Placement's reshape is
+	// the service's, and changing the cluster is the admin's. A reader may see the
+	// usages of their own project; one of the whole deployment all that the native
+	// API shows.
 	Secure Mode = "secure"
 	// Legacy: what secure allows, and everything for the role admin.
 	Legacy Mode = "legacy"
-	// Open: any authenticated user may do anything.
+	// Open: any authenticated user may do anything but WriteCluster.
 	Open Mode = "open"
 )
 
@@ -46,7 +49,9 @@ func New(mode Mode, file []byte) (*Policy, error) {
 		}
 	case Open:
 		for name := range texts {
-			texts[name] = "@"
+			if name != WriteCluster {
+				texts[name] = "@"
+			}
 		}
 	default:
 		return nil, fmt.Errorf("policy-mode: %q is none of secure, legacy, open", mode)
@@ -79,6 +84,15 @@ func New(mode Mode, file []byte) (*Policy, error) {
 	return p, nil
 }
 
+// Default is the policy of mode Secure.
+func Default() *Policy {
+	p, err := New(Secure, nil)
+	if err != nil { // a test reads the rules
+		return &Policy{} // which allows nothing
+	}
+	return p
+}
+
 // Unknown lists the file's rules that look like rules of an API and are none: of
 // another release, or misspelt. They have no effect of their own.
 func (p *Policy) Unknown() []string { return slices.Clone(p.unknown) }
@@ -87,7 +101,10 @@ func (p *Policy) Unknown() []string { return slices.Clone(p.unknown) }
 // caller's own project and user, but for PlacementUsages, which is about the
 // project given.
 func (p *Policy) Allows(action string, id auth.Identity, project string) bool {
-	if id.System || id.Domain != "" { // all rules are of project scope
+	if id.Domain != "" {
+		return false
+	}
+	if id.System && !strings.HasPrefix(action, "treenode:") { // Placement's rules are of project scope
 		return false
 	}
 	t := target{project: id.Project, user: id.User, hasUser: true}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -62,7 +63,7 @@ var aliases = map[string]string{
 
 // actions maps every action of both APIs to its rule in mode secure.
 func actions() map[string]string {
-	all := map[string]string{}
+	all := maps.Clone(nativeActions)
 	for _, name := range placementActions {
 		all[name] = "rule:admin_or_service_api"
 	}
@@ -83,7 +84,6 @@ func Actions() []string {
 
 // isAction reports whether the name is a rule of an API, not of a file's own.
 func isAction(name string) bool {
-	return strings.HasPrefix(name, placementPrefix) && len(name) > len(placementPrefix)
+	of, rest, _ := strings.Cut(name, ":")
+	return (of == "placement" || of == "treenode") && rest != ""
 }
-
-const placementPrefix = "placement:"

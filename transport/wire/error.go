@@ -58,15 +58,19 @@ const (
 	CodeMemberExists      Code = "member_exists"
 	CodeClusterMismatch   Code = "cluster_mismatch" // the peer belongs to another cluster
 	CodeLastVoter         Code = "last_voter"       // removing it would end the cluster
+	CodeUnauthenticated   Code = "unauthenticated"  // nobody is known to send it
+	CodeForbidden         Code = "forbidden"        // the policy does not allow it to who sends it
 )
 
 // Codes of kind NotApplied.
 const (
-	CodeNoLeader Code = "no_leader"
-	CodeNotReady Code = "not_ready" // started, but not caught up or not yet a member
-	CodeBusy     Code = "busy"      // a queue is full
-	CodeDeadline Code = "deadline"  // ran out of time before it was proposed
-	CodeStopping Code = "stopping"  // the node is shutting down
+	CodeNoLeader        Code = "no_leader"
+	CodeNotReady        Code = "not_ready"        // started, but not caught up or not yet a member
+	CodeBusy            Code = "busy"             // a queue is full
+	CodeDeadline        Code = "deadline"         // ran out of time before it was proposed
+	CodeStopping        Code = "stopping"         // the node is shutting down
+	CodeRateLimited     Code = "rate_limited"     // its sender asks too often; Retry-After says when to come back
+	CodeAuthUnavailable Code = "auth_unavailable" // nobody can tell now who sends it
 )
 
 // Codes of kind Unknown.

@@ -55,7 +55,7 @@ func TestEveryCodeHasKindAndStatus(t *testing.T) {
 				t.Errorf("%s is rejected with status %d", c, status)
 			}
 		case NotApplied:
-			if status != http.StatusServiceUnavailable {
+			if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests {
 				t.Errorf("%s is not applied, with status %d", c, status)
 			}
 		case Unknown:

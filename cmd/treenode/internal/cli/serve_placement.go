@@ -17,13 +17,14 @@ type placementFlags struct {
 	origins                      []string
 	project, user                string
 	order                        string
-	random                       bool
+	random, metricsForAll        bool
 	maxGenerated, compressFrom   int
 }
 
 func (p *placementFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&p.auth, "auth", "noauth2", "how the Placement API knows who calls: noauth2 believes the token (user:project)")
-	f.StringVar(&p.policyMode, "policy-mode", "secure", "who may use the Placement API: secure, legacy or open")
+	f.StringVar(&p.policyMode, "policy-mode", "secure", "who may do what in both APIs: secure, legacy or open")
+	f.BoolVar(&p.metricsForAll, "metrics-for-all", false, "serve /metrics to everyone, without authentication")
 	f.StringVar(&p.policyFile, "policy-file", "", "YAML file with rules in oslo.policy's language that override single rules of the mode")
 	f.StringSliceVar(&p.origins, "cors-origin", nil, "origins whose scripts browsers let read answers, comma-separated")
 	f.StringVar(&p.project, "incomplete-project", "", "project of what Placement microversions below 1.8 claim (default: the zero UUID)")
@@ -70,7 +71,7 @@ func (p *placementFlags) apply(c *server.Config) error {
 	default:
 		return usage("candidates-order: %q is not one of depth-first, breadth-first", p.order)
 	}
-	c.Policy, c.CORSOrigins = rules, p.origins
+	c.Policy, c.CORSOrigins, c.MetricsForAll = rules, p.origins, p.metricsForAll
 	c.IncompleteProject, c.IncompleteUser = p.project, p.user
 	return nil
 }

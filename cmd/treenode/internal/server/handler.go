@@ -52,13 +52,16 @@ func newHandlers(node *cluster.Supervised, c Config) (*handlers, error) {
 		}
 	}
 	of, err := placement.New(node, placement.Config{
-		RequestTimeout: c.RequestTimeout, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
+		RequestTimeout: c.RequestTimeout, Auth: c.Auth, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
 		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
 		Candidates: c.Candidates, CompressFrom: c.CompressFrom, Metrics: metrics, Logger: c.Logger.Named("placement"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("placement: %w", err)
 	}
-	native := api.New(node, api.Config{RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api")})
+	native := api.New(node, api.Config{
+		RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api"),
+		Auth: c.Auth, Policy: c.Policy, MetricsForAll: c.MetricsForAll,
+	})
 	return &handlers{native, of}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
+	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/bareanswer"
 	"github.com/treenode/treenode/transport/policy"
 	"github.com/treenode/treenode/transport/raftnet"
@@ -57,7 +58,12 @@ type Config struct {
 	// cluster.Timing.Scrub. 0 takes its default.
 	ScrubInterval time.Duration
 	// Policy says who may use the APIs. Nil means that of mode secure.
-	Policy      *policy.Policy
+	Policy *policy.Policy
+	// Auth tells who calls the APIs. Nil believes everybody: auth.NoAuth.
+	Auth auth.Authenticator
+	// MetricsForAll serves /metrics to everyone.
+	MetricsForAll bool
+
 	CORSOrigins []string
 	// IncompleteProject and IncompleteUser own what microversions below 1.8
 	// claim. Empty means the zero UUID.
