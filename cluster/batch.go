@@ -26,7 +26,7 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 		release()
 		return
 	}
-	future := n.raft.Apply(fsm.EncodeBatch(at, commands), enqueueTimeout)
+	future := n.apply(fsm.EncodeBatch(at, commands))
 	go func() {
 		defer release()
 		if err := future.Error(); err != nil {

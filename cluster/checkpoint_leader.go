@@ -131,7 +131,7 @@ func (n *Node) propose(ctx context.Context, level int, entry func(at tree.Time) 
 	if err != nil {
 		return 0, err
 	}
-	future := n.raft.Apply(entry(at), enqueueTimeout)
+	future := n.apply(entry(at))
 	if err := future.Error(); err != nil {
 		return 0, raftError(err)
 	}

@@ -196,7 +196,9 @@ func (c *Config) raft(id string, notify chan<- bool) *raft.Config {
 	r.CommitTimeout = c.Timing.Commit
 	r.MaxAppendEntries = 256
 	r.BatchApplyCh = true
-	r.ShutdownOnRemove = true
+	// A leader that is removed becomes a follower, and the node stops then as any
+	// other that is removed. Raft's own shutdown could not be waited for.
+	r.ShutdownOnRemove = false
 	r.SnapshotThreshold = c.SnapshotThreshold
 	// Raft looks that often whether a snapshot is due: a small threshold would
 	// say little if it were looked at seldom.

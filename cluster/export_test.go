@@ -1,5 +1,7 @@
 package cluster
 
+import "github.com/treenode/treenode/fsm"
+
 // NewestCheckpoint is the index of the newest checkpoint applied.
 func (n *Node) NewestCheckpoint() uint64 { return n.newestCheckpoint() }
 
@@ -19,3 +21,6 @@ func Crash(s *Supervised) {
 		panic(err)
 	}
 }
+
+// ApplyEntry gives Raft an empty entry and waits for its answer.
+func (n *Node) ApplyEntry() error { return n.apply(fsm.EncodeBatch(0, nil)).Error() }

@@ -239,7 +239,8 @@ func (n *Node) bootstrap(ctx context.Context, group []hello) error {
 		servers[i] = raft.Server{ID: raft.ServerID(p.RaftID), Address: raft.ServerAddress(p.Peer)}
 	}
 	n.log.Info("bootstrapping a new cluster", "cluster", clusterID, "servers", len(servers))
-	return n.raft.BootstrapCluster(raft.Configuration{Servers: servers}).Error()
+	// Raft's loop ends without an answer where the disk fails it (raftStore.end).
+	return answered(n.raft.BootstrapCluster(raft.Configuration{Servers: servers}), n.stopped).Error()
 }
 
 // announce tells the cluster where this member is now, if that is not where

@@ -83,7 +83,7 @@ func (n *Node) firstEntry(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	future := n.raft.Apply(fsm.EncodeBatch(at, nil), enqueueTimeout)
+	future := n.apply(fsm.EncodeBatch(at, nil))
 	if err := future.Error(); err != nil {
 		return 0, err
 	}

@@ -118,7 +118,7 @@ func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) e
 				return err
 			}
 			n.log.Warn("replacing a server whose data directory is gone", "old", s.ID, "new", raftID)
-			if err := n.raft.RemoveServer(s.ID, 0, configTimeout).Error(); err != nil {
+			if err := answered(n.raft.RemoveServer(s.ID, 0, configTimeout), n.raftEnded).Error(); err != nil {
 				return raftError(err)
 			}
 		case nodeIDOf(string(s.ID)) == nodeIDOf(raftID):
@@ -132,7 +132,7 @@ func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) e
 		return fail(CodeInvalid, nil, "a cluster has %d members at most", membersMax)
 	}
 	n.log.Info("adding a member", "server", raftID, "peer", peer)
-	if err := n.raft.AddNonvoter(raft.ServerID(raftID), raft.ServerAddress(peer), 0, configTimeout).Error(); err != nil {
+	if err := answered(n.raft.AddNonvoter(raft.ServerID(raftID), raft.ServerAddress(peer), 0, configTimeout), n.raftEnded).Error(); err != nil {
 		return raftError(err)
 	}
 	return nil
@@ -154,7 +154,7 @@ func (n *Node) RemoveMember(ctx context.Context, id string) error {
 		return fail(CodeLastVoter, nil, "%s is the last voter; removing it would end the cluster", s.ID)
 	}
 	n.log.Info("removing a member", "server", s.ID)
-	if err := n.raft.RemoveServer(s.ID, 0, configTimeout).Error(); err != nil {
+	if err := answered(n.raft.RemoveServer(s.ID, 0, configTimeout), n.raftEnded).Error(); err != nil {
 		return raftError(err)
 	}
 	if string(s.ID) != n.raftID {
@@ -201,7 +201,7 @@ func (n *Node) TransferLeadership(ctx context.Context, id string) error {
 // 696); past twice the election time-out only an end of the node helps.
 func (n *Node) awaitTransfer(ctx context.Context, future raft.Future) error {
 	done := make(chan error, 1)
-	go func() { done <- future.Error() }()
+	go func() { done <- answered(future, n.raftEnded).Error() }()
 	select {
 	case err := <-done:
 		return err
@@ -312,7 +312,7 @@ func (n *Node) promote(ctx context.Context, s raft.Server) {
 	}
 	n.changing.Lock()
 	defer n.changing.Unlock()
-	if err := n.raft.AddVoter(s.ID, s.Address, 0, configTimeout).Error(); err != nil {
+	if err := answered(n.raft.AddVoter(s.ID, s.Address, 0, configTimeout), n.raftEnded).Error(); err != nil {
 		n.log.Warn("a member could not be promoted yet", "server", s.ID, "error", err)
 		return
 	}

@@ -79,6 +79,7 @@ type Node struct {
 	cause    error // of stopped; set before it closes
 
 	closeOnce sync.Once
+	raftEnded chan struct{} // closed once no goroutine of Raft is left
 	gone      chan struct{} // closed once nothing of it is left
 	goneErr   error         // set before gone closes
 }
@@ -123,6 +124,7 @@ func open(config Config) (_ *Node, err error) {
 		log:     config.Logger.With("node", config.NodeID),
 		machine: fsm.New(config.StepHook),
 		opened:  make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}), gone: make(chan struct{}),
+		raftEnded:      make(chan struct{}),
 		membersChanged: make(chan struct{}, 1),
 	}
 	n.readRounds.ask = n.askReadIndex
@@ -188,8 +190,7 @@ func open(config Config) (_ *Node, err error) {
 	n.raft, err = startRaft(config.raft(n.raftID, notices), adapter{n}, logs, n.snapshots,
 		newTransport(config.Network, config.Timing.Stall, n.log, hooks{n.ahead.Written, n.sendsTo, n.stopped}))
 	if err == nil && n.failure() != nil { // Raft took an older snapshot instead
-		err = n.raft.Shutdown().Error()
-		err = errors.Join(errNoRaft, err)
+		err = errors.Join(errNoRaft, n.endRaft())
 	}
 	if err != nil {
 		return nil, n.openFailure(err)
@@ -211,7 +212,8 @@ func open(config Config) (_ *Node, err error) {
 		go n.announce()
 	case len(config.Join) == 0 && !id.Joining:
 		if err := n.bootstrapAlone(); err != nil {
-			return nil, errors.Join(fail(CodeInternal, err, "the cluster does not begin"), n.raft.Shutdown().Error())
+			n.stop(errClosed)
+			return nil, errors.Join(fail(CodeInternal, err, "the cluster does not begin"), n.endRaft())
 		}
 	default:
 		go n.form()
@@ -479,6 +481,13 @@ func (n *Node) HandOver(ctx context.Context) error {
 	return wrap("hand leadership over", n.awaitTransfer(ctx, n.raft.LeadershipTransfer()))
 }
 
+// endRaft shuts Raft down, waits for its goroutines, and has the futures that it
+// forgot end. It is called once: a second shutdown would not wait.
+func (n *Node) endRaft() error {
+	defer close(n.raftEnded)
+	return n.raft.Shutdown().Error()
+}
+
 // Close stops the node: commands under way are answered, those that were not
 // proposed as not applied. It takes Timing.Close at most; what hangs longer goes
 // on in the background.
@@ -487,7 +496,7 @@ func (n *Node) Close() error {
 	n.stop(errClosed)
 	n.closeOnce.Do(func() {
 		go func() {
-			err := n.raft.Shutdown().Error()
+			err := n.endRaft()
 			n.ahead.Close()
 			n.goneErr = errors.Join(err, n.store.Close())
 			close(n.gone)
