@@ -26,6 +26,13 @@
 // a program knows, for a cluster to tell whether all of it knows a new kind. The
 // golden files below testdata are never edited.
 //
+// # Origins
+//
+// A batch may say of each command who asked for it (origin.go). That is for whoever
+// reads the log: nothing that the machine decides, answers or remembers depends on
+// it, and an origin that this program can't read is none, not a halt. The same
+// request id with the same command is the same change, whoever sends it again.
+//
 // # Known limits
 //
 // The memory of answers holds requestsMax ids or requestsBytesMax bytes for at

@@ -27,6 +27,10 @@ const (
 	// digest of the state there that more than half of the voters have. It
 	// changes nothing: a node whose own digest is another one halts.
 	KindCheckpoint EntryKind = 3
+	// KindOrigins is a batch whose commands say where they come from. The origins
+	// change nothing: not the state, not an answer, and not what makes two
+	// commands the same. See origin.go.
+	KindOrigins EntryKind = 4
 )
 
 // String returns the kind's name.
@@ -38,6 +42,8 @@ func (k EntryKind) String() string {
 		return "mark"
 	case KindCheckpoint:
 		return "checkpoint"
+	case KindOrigins:
+		return "origins"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -53,6 +59,9 @@ type Entry struct {
 	// Marked is the index of the mark that Digest is of.
 	Marked uint64
 	Digest [sha256.Size]byte
+
+	askers  [][]byte // encoded; who the commands below are of
+	origins []originOf
 }
 
 // EncodeBatch makes a log entry of encoded commands, stamped with the
@@ -107,7 +116,7 @@ func (c *codec) entry(e *Entry) {
 	case format != entryFormat:
 		c.fail(fmt.Errorf("unknown entry format %d", format))
 		return
-	case e.Kind == 0 || e.Kind > KindCheckpoint:
+	case e.Kind == 0 || e.Kind > KindOrigins:
 		c.fail(fmt.Errorf("unknown kind of entry %d", uint8(e.Kind)))
 		return
 	}
@@ -119,5 +128,8 @@ func (c *codec) entry(e *Entry) {
 	case KindCheckpoint:
 		c.uint64(&e.Marked)
 		c.fixed(e.Digest[:])
+	case KindOrigins:
+		list(c, &e.Commands, (*codec).bytes)
+		c.origins(e)
 	}
 }

@@ -77,6 +77,10 @@ func encodeEntry(e Entry) []byte {
 		return EncodeMark(e.At)
 	case KindCheckpoint:
 		return EncodeCheckpoint(e.At, e.Marked, e.Digest)
+	case KindOrigins:
+		c := &codec{}
+		c.entry(&e)
+		return c.buf
 	case KindBatch:
 	}
 	return EncodeBatch(e.At, e.Commands)

@@ -168,6 +168,10 @@ func TestGolden(t *testing.T) {
 	if back, err := DecodeEntry(checkpoint); err != nil || !reflect.DeepEqual(back, point) {
 		t.Errorf("the checkpoint is read as %+v, %v", back, err)
 	}
+	origins := checked(t, "entry_origins", EncodeOrigins(start, append(commands, commands[0]), goldenOrigins()))
+	if back, err := DecodeEntry(origins); err != nil || !reflect.DeepEqual(originsOf(t, back), goldenOrigins()) {
+		t.Errorf("the origins are read as %+v, %v", back, err)
+	}
 	for name, r := range goldenResults() {
 		want := checked(t, name, r.Encode())
 		if back, err := DecodeResult(want); err != nil || !reflect.DeepEqual(back, r) {

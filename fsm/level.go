@@ -11,8 +11,10 @@ const (
 	LevelFirst = 1
 	// LevelMarks adds marks and checkpoints.
 	LevelMarks = 2
+	// LevelOrigins adds batches whose commands say where they come from.
+	LevelOrigins = 3
 	// Level is the level of this program.
-	Level = LevelMarks
+	Level = LevelOrigins
 )
 
 // levels has the greatest number of each kind, by level. A new kind is a new
@@ -22,16 +24,18 @@ var levels = [...]struct {
 	op           opKind
 	precondition tree.PreconditionKind
 }{
-	LevelFirst: {KindBatch, 19, tree.ProviderParent},
-	LevelMarks: {KindCheckpoint, 19, tree.ProviderParent},
+	LevelFirst:   {KindBatch, 19, tree.ProviderParent},
+	LevelMarks:   {KindCheckpoint, 19, tree.ProviderParent},
+	LevelOrigins: {KindOrigins, 19, tree.ProviderParent},
 }
 
 // LevelOf returns the level that reading a log entry takes, for a kind that
 // this program knows. What is inside a batch was of the first level ever
 // since; the kinds of operations that come later are to be looked for here.
 func LevelOf(entry []byte) int {
-	if KindOf(entry) > levels[LevelFirst].entry {
-		return LevelMarks
+	level := LevelFirst
+	for level < Level && KindOf(entry) > levels[level].entry {
+		level++
 	}
-	return LevelFirst
+	return level
 }

@@ -39,6 +39,7 @@ func TestLevelOf(t *testing.T) {
 		want  int
 	}{
 		{EncodeBatch(start, nil), LevelFirst}, {EncodeMark(start), LevelMarks}, {EncodeCheckpoint(start, 1, [32]byte{}), LevelMarks},
+		{EncodeOrigins(start, nil, nil), LevelOrigins},
 	} {
 		if have := LevelOf(c.entry); have != c.want {
 			t.Errorf("%x: level %d, want %d", c.entry, have, c.want)
