@@ -16,17 +16,13 @@ const enqueueTimeout = 2 * time.Second
 // proposeEntry hands a group of commands to Raft as one entry. It returns once
 // Raft has it in order; the results come later. Only a leader's Raft takes it.
 func (n *Node) proposeEntry(group []*proposal, release func()) {
-	commands := make([][]byte, len(group))
-	for i, p := range group {
-		commands[i] = p.command
-	}
-	at, err := n.stamp()
+	entry, err := n.entryOf(group)
 	if err != nil {
 		refuseAll(group, err)
 		release()
 		return
 	}
-	future := n.apply(fsm.EncodeBatch(at, commands))
+	future := n.apply(entry)
 	go func() {
 		defer release()
 		if err := future.Error(); err != nil {
@@ -46,6 +42,38 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 			}
 		}
 	}()
+}
+
+// entryOf encodes a group of commands. What a group says of where it comes from
+// is left out while some member can't read that.
+func (n *Node) entryOf(group []*proposal) ([]byte, error) {
+	commands := make([][]byte, len(group))
+	var origins []*fsm.Origin
+	for i, p := range group {
+		commands[i] = p.command
+		if p.source == nil {
+			continue
+		}
+		if origins == nil {
+			origins = make([]*fsm.Origin, len(group))
+		}
+		origins[i] = &p.source.logged
+	}
+	read := false
+	if origins != nil {
+		var err error
+		if read, err = n.originsRead(); err != nil {
+			return nil, err
+		}
+	}
+	at, err := n.stamp()
+	switch {
+	case err != nil:
+		return nil, err
+	case read:
+		return fsm.EncodeOrigins(at, commands, origins), nil
+	}
+	return fsm.EncodeBatch(at, commands), nil
 }
 
 // raftError says what a failed Apply means for the caller: whether the entry

@@ -84,10 +84,9 @@ type checkpoints struct {
 	mu      sync.Mutex
 	marks   []*mark // by rising index
 	working bool
-	// newest is the index of the newest checkpoint in the log, level the
-	// highest level of an entry. Both as far as this process has applied them.
+	// newest is the index of the newest checkpoint in the log, as far as this
+	// process has applied it.
 	newest uint64
-	level  int
 
 	taking sync.Mutex // one checkpoint at a time
 }
@@ -197,12 +196,15 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 	if kind == fsm.KindBatch {
 		return
 	}
+	n.reachLevel(fsm.LevelOf(entry))
+	if kind == fsm.KindOrigins {
+		return
+	}
 	e, err := fsm.DecodeEntry(entry)
 	if err != nil {
 		n.stop(n.machine.Stop(index, err)) // it was applied: this can't be
 		return
 	}
-	n.checkpoints.reachLevel(fsm.LevelOf(entry))
 	switch kind {
 	case fsm.KindMark:
 		if n.checkpoints.add(n.machine.View()) {
@@ -212,7 +214,7 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 		if own, differs := n.checkpoints.agree(index, e.Marked, e.Digest); differs {
 			n.diverge(&Divergence{Index: e.Marked, Own: own, Agreed: e.Digest})
 		}
-	case fsm.KindBatch:
+	case fsm.KindBatch, fsm.KindOrigins:
 	}
 }
 

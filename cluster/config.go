@@ -118,6 +118,12 @@ type Config struct {
 	// member of a cluster must write: with less, this node hands leadership over
 	// and proposes nothing. 0 is a twentieth of the file system, 256 MiB at most.
 	DiskReserve uint64
+	// Authorize is asked by the leader for every change that comes with an origin,
+	// whichever node took it: nil allows it, an error refuses it as CodeForbidden,
+	// with its text. It may be called concurrently, must be quick, and must not
+	// change the command. With it, a leader takes no change from another node that
+	// does not say where it comes from. Optional: the nodes trust each other.
+	Authorize func(Origin, fsm.Command) error
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
 	// Level is for tests: what this node says that it reads; see fsm.Level.

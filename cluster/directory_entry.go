@@ -33,6 +33,17 @@ type LogCommand struct {
 	RequestID     string   `json:"request_id"`
 	Preconditions int      `json:"preconditions,omitempty"`
 	Ops           []string `json:"ops"`
+	// Origin is where it comes from; nil if the log does not say.
+	Origin *LogOrigin `json:"origin,omitempty"`
+}
+
+// LogOrigin is where a command comes from; see Origin.
+type LogOrigin struct {
+	User    string `json:"user,omitempty"`
+	Project string `json:"project,omitempty"`
+	System  bool   `json:"system,omitempty"`
+	Action  string `json:"action,omitempty"`
+	Request string `json:"api_request,omitempty"`
 }
 
 // DirectoryMember is one server of a configuration.
@@ -94,6 +105,9 @@ func describeCommand(e *LogEntry, data []byte) {
 		c := LogCommand{RequestID: cmd.RequestID.String(), Preconditions: len(cmd.Txn.Preconditions)}
 		for _, op := range cmd.Txn.Ops {
 			c.Ops = append(c.Ops, describeOp(op))
+		}
+		if o, known, err := entry.Origin(i); err == nil && known {
+			c.Origin = &LogOrigin{o.User, o.Project, o.System, o.Action, o.Request}
 		}
 		e.Commands = append(e.Commands, c)
 	}

@@ -69,6 +69,26 @@
 // between waits for the next. Marks and checkpoints are proposed only once
 // every member reads them (level.go).
 //
+// # Origins
+//
+// The context of a Propose says where the change comes from (origin.go). That goes
+// with the command to the leader and into the log. It is no part of the command: who
+// tries again under the same request id gets the first answer, as anybody.
+//
+// A leader with Config.Authorize asks it again about every change that has an origin,
+// its own node's and the others'. What it denies was certainly not applied
+// (CodeForbidden). So the leader's policy counts, however lax the one of the node that
+// took the change. A change that another node forwards without an origin is refused
+// then, since a node that does not ask its clients who they are would be the way
+// around the policy. There is one exception: while some member is so old that it
+// can't send an origin, the node is trusted to have asked its own policy, as all
+// nodes are trusted not to make origins up. Both rest on peers that prove who they
+// are.
+//
+// Origins are in the log once every member reads them. A leader finds out when the
+// first one is to be proposed; until then changes are logged without. level.json
+// keeps that the log has such entries, for a node whose snapshot took them out of it.
+//
 // # Duties of the owner
 //
 // Supervise a node with what makes its Network, serve it, watch Failed, Close it.

@@ -25,6 +25,10 @@ const (
 	CodeInternal Code = "internal"
 )
 
+// CodeForbidden says that the leader's policy does not allow the change. It was
+// certainly not applied.
+const CodeForbidden Code = "forbidden"
+
 // Refusals of cluster operations.
 const (
 	CodeTooLarge        Code = "too_large"
@@ -40,7 +44,7 @@ func Codes() []Code {
 	return []Code{
 		CodeNoLeader, CodeNotReady, CodeBusy, CodeDeadline, CodeStopping, CodeOutcomeUnknown,
 		CodeHalted, CodeInternal, CodeTooLarge, CodeMemberNotFound, CodeMemberExists,
-		CodeClusterMismatch, CodeLastVoter, CodeInvalid,
+		CodeClusterMismatch, CodeLastVoter, CodeInvalid, CodeForbidden,
 	}
 }
 

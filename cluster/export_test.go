@@ -24,3 +24,6 @@ func Crash(s *Supervised) {
 
 // ApplyEntry gives Raft an empty entry and waits for its answer.
 func (n *Node) ApplyEntry() error { return n.apply(fsm.EncodeBatch(0, nil)).Error() }
+
+// LevelReached is the highest level of an entry applied to the directory.
+func (n *Node) LevelReached() int { return n.levelReached() }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/treenode/treenode/cluster/failpoint"
@@ -12,14 +13,37 @@ import (
 )
 
 // Commands that wait on a follower go to the leader together, in one call of
-// VerbForward: a call and its answer cost both nodes as much as the command.
+// VerbForward, or of VerbOrigins if some of them say where they come from: a call
+// and its answer cost both nodes as much as the command.
 //
-//	request: { length(4) command } for each command
+//	VerbForward: { length(4) command } for each command
+//	VerbOrigins: { length(4) command length(4) origin } for each command; the
+//	             origin is that of appendSource, and empty for a node's own
 //	answer:  { code(1) length(4) body } for each command, in the same order
 //
 // Numbers are big endian. Code 0 comes with the result, any other is
 // a PeerCode and comes with its message. A refusal of the whole call says that
 // none of its commands was proposed.
+//
+// VerbOrigins is younger, and a leader is asked first whether it knows it. One that
+// does not gets the commands alone: what its log can't say anyway. A leader that
+// authorises takes a command without an origin from another node only as long as
+// some member may be so old that it can't send one.
+
+// forwardForm is how the commands of a call are written.
+type forwardForm bool
+
+const (
+	plainForward  forwardForm = false
+	originForward forwardForm = true
+)
+
+func (f forwardForm) verb() Verb {
+	if f == originForward {
+		return VerbOrigins
+	}
+	return VerbForward
+}
 
 // forwardsInFlight is how many calls with commands may be under way to the
 // leader.
@@ -41,9 +65,14 @@ func (n *Node) forward(group []*proposal, release func()) {
 		// The callers come again then, under the same request ids.
 		ctx, cancel = n.untilReplaced(ctx, leader)
 		defer cancel()
-		body := encodeForward(group)
-		answer, err := n.config.Network.Call(ctx, leader, VerbForward, body)
+		form, err := n.formFor(ctx, leader, group)
 		if err != nil {
+			refuseAll(group, err)
+			return
+		}
+		answer, err := n.config.Network.Call(ctx, leader, form.verb(), encodeForward(group, form))
+		if err != nil {
+			n.leaderLevel.Store(nil) // it may be another program when it is back
 			refuseAll(group, forwardError(err))
 			return
 		}
@@ -74,44 +103,131 @@ func forwardContext(group []*proposal) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.Background(), last)
 }
 
-func encodeForward(group []*proposal) []byte {
+func encodeForward(group []*proposal, form forwardForm) []byte {
 	size := 0
 	for _, p := range group {
-		size += 4 + len(p.command)
+		size += 8 + p.size()
 	}
 	b := make([]byte, 0, size)
+	var origin []byte
 	for _, p := range group {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(p.command))) //nolint:gosec // at most commandBytesMax
-		b = append(b, p.command...)
+		b = appendCounted(b, p.command)
+		if form == originForward {
+			origin = appendSource(origin[:0], p.source)
+			b = appendCounted(b, origin)
+		}
 	}
 	return b
 }
 
+// leaderLevel is what a leader said that it reads.
+type leaderLevel struct {
+	raftID string
+	level  int
+	asked  time.Time
+}
+
+// askLevelEvery is how often a leader that does not know VerbOrigins is asked again:
+// it may be given a newer program and lead again as the same server.
+const askLevelEvery = time.Second
+
+// formFor chooses how a group goes to the leader. The error is an *Error; nothing
+// was sent then.
+func (n *Node) formFor(ctx context.Context, leader string, group []*proposal) (forwardForm, error) {
+	if n.levelReached() >= fsm.LevelOrigins {
+		return originForward, nil
+	}
+	asked := slices.ContainsFunc(group, func(p *proposal) bool { return p.source != nil })
+	if !asked || n.config.Level < fsm.LevelOrigins {
+		return plainForward, nil
+	}
+	_, id := n.raft.LeaderWithID()
+	known := n.leaderLevel.Load()
+	if known == nil || known.raftID != string(id) || known.level < fsm.LevelOrigins && time.Since(known.asked) > askLevelEvery {
+		h, err := n.greet(ctx, leader)
+		if err == nil && h.RaftID != string(id) {
+			err = fmt.Errorf("server %s answers at %s", h.RaftID, leader)
+		}
+		if err != nil {
+			return plainForward, fail(CodeNoLeader, err, "the leader %s can't be asked what it reads", id)
+		}
+		known = &leaderLevel{h.RaftID, levelOf(h), time.Now()}
+		n.leaderLevel.Store(known)
+	}
+	return known.level >= fsm.LevelOrigins, nil
+}
+
 var errForwardForm = errors.New("commands have to be there whole, each with its length")
 
+// forwarded is a command from another node.
+type forwarded struct {
+	command []byte
+	origin  []byte // encoded; empty for none
+}
+
 // decodeForward returns the commands of a request. The error is a *PeerError.
-func decodeForward(body []byte) ([][]byte, error) {
-	var commands [][]byte
+func decodeForward(body []byte, form forwardForm) ([]forwarded, error) {
+	var commands []forwarded
 	for len(body) > 0 {
-		command, rest, ok := cutCounted(body)
+		var f forwarded
+		var ok bool
+		f.command, body, ok = cutCounted(body)
+		if ok && form == originForward {
+			f.origin, body, ok = cutCounted(body)
+		}
 		if !ok || len(commands) == batchCommandsMax {
 			return nil, &PeerError{Code: PeerBadRequest, Message: errForwardForm.Error()}
 		}
-		commands, body = append(commands, command), rest
+		commands = append(commands, f)
 	}
 	return commands, nil
 }
 
 // checkForwarded refuses what must never be in the log: an entry that the
 // machine can't read halts every node, for good.
-func checkForwarded(command []byte) error {
-	if len(command) > commandBytesMax {
-		return &PeerError{Code: PeerTooLarge, Message: fmt.Sprintf("the command has %d bytes, the limit is %d", len(command), commandBytesMax)}
+func checkForwarded(f forwarded) (fsm.Command, *source, error) {
+	if len(f.command) > commandBytesMax {
+		return fsm.Command{}, nil, &PeerError{Code: PeerTooLarge, Message: fmt.Sprintf("the command has %d bytes, the limit is %d", len(f.command), commandBytesMax)}
 	}
-	if _, err := fsm.DecodeCommand(command); err != nil {
-		return &PeerError{Code: PeerBadRequest, Message: fmt.Sprintf("the command can't be read: %v", err)}
+	cmd, err := fsm.DecodeCommand(f.command)
+	if err != nil {
+		return fsm.Command{}, nil, &PeerError{Code: PeerBadRequest, Message: fmt.Sprintf("the command can't be read: %v", err)}
 	}
-	return nil
+	from, err := decodeSource(f.origin)
+	if err != nil {
+		return fsm.Command{}, nil, &PeerError{Code: PeerBadRequest, Message: fmt.Sprintf("where the command comes from can't be read: %v", err)}
+	}
+	return cmd, from, nil
+}
+
+// takeForwarded checks a command of another node, asks the policy, and has it
+// proposed.
+func (n *Node) takeForwarded(ctx context.Context, f forwarded, form forwardForm) (*proposal, error) {
+	cmd, from, err := checkForwarded(f)
+	if err != nil {
+		return nil, err
+	}
+	if from == nil && n.config.Authorize != nil {
+		old := false
+		if form == plainForward {
+			read, err := n.originsRead()
+			if err != nil {
+				return nil, err
+			}
+			old = !read
+		}
+		if !old {
+			err := fail(CodeForbidden, nil, "the change does not say where it comes from; give every node the same settings for who may do what")
+			if form == plainForward { // a code that whoever uses this form knows
+				return nil, &PeerError{Code: PeerRefused, Message: err.Error()}
+			}
+			return nil, err
+		}
+	}
+	if err := n.authorize(from, cmd); err != nil {
+		return nil, err
+	}
+	return n.entries.enqueue(ctx, f.command, from)
 }
 
 // cutCounted cuts off a length and as many bytes.
@@ -126,21 +242,19 @@ func cutCounted(b []byte) (counted, rest []byte, ok bool) {
 	return b[:size:size], b[size:], true
 }
 
-// proposeForwarded answers VerbForward.
-func (n *Node) proposeForwarded(ctx context.Context, body []byte) ([]byte, error) {
+// proposeForwarded answers VerbForward and VerbOrigins.
+func (n *Node) proposeForwarded(ctx context.Context, body []byte, form forwardForm) ([]byte, error) {
 	if _, self, _ := n.leader(); !self {
 		return nil, &PeerError{Code: PeerNotLeader, Message: "this node does not lead"}
 	}
-	commands, err := decodeForward(body)
+	commands, err := decodeForward(body, form)
 	if err != nil {
 		return nil, err
 	}
 	waiting := make([]*proposal, len(commands))
 	refused := make([]error, len(commands))
 	for i, command := range commands {
-		if refused[i] = checkForwarded(command); refused[i] == nil {
-			waiting[i], refused[i] = n.entries.enqueue(ctx, command)
-		}
+		waiting[i], refused[i] = n.takeForwarded(ctx, command, form)
 	}
 	var answer []byte
 	for i, p := range waiting {
@@ -225,6 +339,8 @@ func forwardError(err error) *Error {
 			return fail(CodeBusy, err, "the leader is busy")
 		case PeerTooLarge:
 			return fail(CodeTooLarge, err, "the leader refused the size")
+		case PeerForbidden:
+			return &Error{Code: CodeForbidden, Message: peer.Message}
 		case PeerBadRequest, PeerRefused:
 			return fail(CodeInvalid, err, "the leader refused the request")
 		case PeerInternal, PeerOutcome:
@@ -255,6 +371,8 @@ func peerErrorOf(err error) *PeerError {
 		code = PeerTooLarge
 	case CodeInvalid, CodeMemberNotFound, CodeMemberExists, CodeLastVoter, CodeClusterMismatch:
 		code = PeerRefused
+	case CodeForbidden:
+		return &PeerError{Code: PeerForbidden, Message: e.text()}
 	case CodeOutcomeUnknown, CodeHalted:
 		code = PeerOutcome
 	case CodeInternal:

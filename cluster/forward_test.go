@@ -42,17 +42,31 @@ func TestForwardedAnswerIsBounded(t *testing.T) {
 // FuzzForward holds that neither side of a forwarding panics, and that what is
 // read of a request is all of it.
 func FuzzForward(f *testing.F) {
-	f.Add(encodeForward([]*proposal{{command: []byte("a")}, {command: nil}}))
+	asked := &source{fsm.Origin{User: "u", Project: "p", Action: "a", Request: "r"}, []string{"admin", "reader"}}
+	f.Add(encodeForward([]*proposal{{command: []byte("a")}, {command: nil}}, plainForward))
+	f.Add(encodeForward([]*proposal{{command: []byte("a")}, {command: nil, source: asked}}, originForward))
+	f.Add(appendSource(nil, asked))
 	f.Add(appendForwarded(appendForwarded(nil, fsm.Result{}, nil), fsm.Result{}, fail(CodeBusy, nil, "%s", strings.Repeat("x", 600))))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if commands, err := decodeForward(b); err == nil {
+		for _, form := range []forwardForm{plainForward, originForward} {
+			commands, err := decodeForward(b, form)
+			if err != nil {
+				continue
+			}
 			group := make([]*proposal, len(commands))
 			for i, c := range commands {
-				group[i] = &proposal{command: c}
+				group[i] = &proposal{command: c.command}
+				if group[i].source, err = decodeSource(c.origin); err != nil {
+					group = nil
+					break
+				}
 			}
-			if again := encodeForward(group); !bytes.Equal(again, b) {
+			if again := encodeForward(group, form); group != nil && !bytes.Equal(again, b) {
 				t.Errorf("%x is read as %x", b, again)
 			}
+		}
+		if s, err := decodeSource(b); err == nil && !bytes.Equal(appendSource(nil, s), b) {
+			t.Errorf("%x is read as %+v", b, s)
 		}
 		for commands := range 4 {
 			if results, err := decodeForwarded(b, commands); err == nil && len(results) != commands {

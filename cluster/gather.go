@@ -11,6 +11,7 @@ import (
 // proposal is a command that waits for its result.
 type proposal struct {
 	command []byte
+	source  *source // nil for a node's own
 	// deadline is when its caller gives up; zero is never.
 	deadline time.Time
 	// taken is set by whoever decides first: the gatherer that sends it on or
@@ -18,6 +19,9 @@ type proposal struct {
 	taken atomic.Bool
 	done  chan proposed // buffered, so that who answers never waits
 }
+
+// size is about what it takes in an entry, or on its way there, at most.
+func (p *proposal) size() int { return len(p.command) + p.source.size() }
 
 type proposed struct {
 	result fsm.Result
@@ -48,8 +52,8 @@ func gather(slots int, stopped <-chan struct{}, send func([]*proposal, func())) 
 }
 
 // enqueue has the command sent on, or says why it certainly is not.
-func (g *gatherer) enqueue(ctx context.Context, command []byte) (*proposal, error) {
-	p := &proposal{command: command, done: make(chan proposed, 1)}
+func (g *gatherer) enqueue(ctx context.Context, command []byte, from *source) (*proposal, error) {
+	p := &proposal{command: command, source: from, done: make(chan proposed, 1)}
 	p.deadline, _ = ctx.Deadline()
 	select {
 	case <-g.stopped:
@@ -66,8 +70,8 @@ func (g *gatherer) enqueue(ctx context.Context, command []byte) (*proposal, erro
 
 // submit sends the command on and waits for its result. The error is an
 // *Error.
-func (g *gatherer) submit(ctx context.Context, command []byte) (fsm.Result, error) {
-	p, err := g.enqueue(ctx, command)
+func (g *gatherer) submit(ctx context.Context, command []byte, from *source) (fsm.Result, error) {
+	p, err := g.enqueue(ctx, command, from)
 	if err != nil {
 		return fsm.Result{}, err
 	}
@@ -104,14 +108,14 @@ func (g *gatherer) run() {
 	for {
 		group, size := []*proposal(nil), 0
 		if carried != nil {
-			group, size, carried = append(group, carried), len(carried.command), nil
+			group, size, carried = append(group, carried), carried.size(), nil
 		} else {
 			select {
 			case p := <-g.queue:
 				if !p.taken.CompareAndSwap(false, true) {
 					continue
 				}
-				group, size = append(group, p), len(p.command)
+				group, size = append(group, p), p.size()
 			case <-g.stopped:
 				return
 			}
@@ -129,7 +133,7 @@ func (g *gatherer) run() {
 				if !p.taken.CompareAndSwap(false, true) {
 					continue
 				}
-				if size += len(p.command); size > entryBytesMax {
+				if size += p.size(); size > entryBytesMax {
 					carried = p
 					break more
 				}

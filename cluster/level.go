@@ -2,9 +2,17 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/treenode/treenode/fsm"
+	"github.com/treenode/treenode/fsm/tree"
 )
 
 // A program halts at a kind of entry that it does not know (see fsm.Level). So
@@ -12,22 +20,164 @@ import (
 // that it reads that level; once there is one in the log, only such members are
 // taken in. A member that does not answer may have an older program by now, or
 // be given one: it counts as one that does not know.
+//
+// So an entry of a level in the log says for good that all members read it: whoever
+// has applied one asks nobody any more (reads).
+
+const (
+	levelFile   = "level.json"
+	levelFormat = 1
+
+	// raiseTimeout bounds one attempt to bring a level into the log, and
+	// raisePause is the pause after one that failed, doubled up to raisePauseMax.
+	raiseTimeout  = 2 * helloTimeout
+	raisePause    = time.Second
+	raisePauseMax = 15 * time.Second
+)
 
 // levelOf is the level that a node says it reads. Programs from before there
 // were levels say nothing.
 func levelOf(h hello) int { return max(h.Level, fsm.LevelFirst) }
 
-func (c *checkpoints) reachLevel(level int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.level = max(c.level, level)
+// levels is what a node knows of the levels in its log.
+type levels struct {
+	reached atomic.Int64
+	writing sync.Mutex // of level.json
+	saving  sync.WaitGroup
+
+	mu sync.Mutex
+	// The newest attempt of a leader to bring a level into the log.
+	term  uint64
+	level int
+	done  chan struct{}
+	next  time.Time     // no other one before
+	pause time.Duration // after it
 }
 
-// levelReached is the highest level of an entry that this process has applied.
-func (n *Node) levelReached() int {
-	n.checkpoints.mu.Lock()
-	defer n.checkpoints.mu.Unlock()
-	return n.checkpoints.level
+// levelReached is the highest level of an entry that was applied to this
+// directory.
+func (n *Node) levelReached() int { return int(n.levels.reached.Load()) }
+
+// reachLevel notes that an entry of a level was applied. It is called from the
+// goroutine that applies.
+func (n *Node) reachLevel(level int) {
+	if level <= n.levelReached() {
+		return
+	}
+	n.levels.reached.Store(int64(level))
+	// A snapshot may take the entry out of the log. Nothing waits for the disk: a
+	// node that forgets asks the others again.
+	record := levelRecord{ClusterID: n.clusterID(), Level: level}
+	n.levels.saving.Go(func() {
+		n.levels.writing.Lock()
+		defer n.levels.writing.Unlock()
+		if record.Level < n.levelReached() {
+			return // another one is on its way
+		}
+		if err := record.save(n.config.DataDir); err != nil {
+			n.log.Warn("which kinds of entries the log has can't be noted", "error", err)
+		}
+	})
+}
+
+// levelRecord is level.json: the highest level of an entry in the log that a
+// directory has, or had before a snapshot.
+type levelRecord struct {
+	Format    int    `json:"format"`
+	ClusterID string `json:"cluster_id"`
+	Level     int    `json:"level"`
+	Sum       string `json:"sum"`
+}
+
+func (r levelRecord) save(dir string) error {
+	r.Format, r.Sum = levelFormat, ""
+	return saveSummed(filepath.Join(dir, levelFile), r, func(sum string) any { r.Sum = sum; return r })
+}
+
+// readLevel returns what the file says of the cluster's log; 0 if it says nothing.
+func readLevel(dir, clusterID string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(dir, levelFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	var r levelRecord
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		return 0, err
+	}
+	sum := r.Sum
+	if r.Sum = ""; r.Format != levelFormat || sum != sumOf(r) {
+		return 0, errors.New(levelFile + " does not have its checksum")
+	}
+	if clusterID == "" || r.ClusterID != clusterID {
+		return 0, nil
+	}
+	return r.Level, nil
+}
+
+// reads reports whether every member reads entries up to a level, for a leader that
+// is about to propose one. It brings the level into the log by the entry given,
+// which changes nothing. The first time in a term that takes as long as the
+// members need to answer; later attempts go on beside, with growing pauses.
+//
+// The error says that this node does not lead, or not yet surely.
+func (n *Node) reads(level int, entry func(tree.Time) []byte) (bool, error) {
+	if n.levelReached() >= level {
+		return true, nil
+	}
+	if n.config.Level < level {
+		return false, nil
+	}
+	l := n.leads.Load()
+	if l == nil {
+		return false, fail(CodeNoLeader, errNotLeader, "whether all members read this is not known yet")
+	}
+	v := &n.levels
+	v.mu.Lock()
+	first := v.term != l.term || v.level != level
+	if first {
+		v.term, v.level, v.done, v.next, v.pause = l.term, level, nil, time.Time{}, raisePause
+	}
+	if v.done == nil || closed(v.done) && time.Now().After(v.next) {
+		v.done = make(chan struct{})
+		go n.raise(level, entry, v.done)
+	}
+	done := v.done
+	v.mu.Unlock()
+	if first {
+		select {
+		case <-done:
+		case <-n.stopped:
+		case <-time.After(raiseTimeout):
+		}
+	}
+	return n.levelReached() >= level, nil
+}
+
+// raise is one attempt.
+func (n *Node) raise(level int, entry func(tree.Time) []byte, done chan<- struct{}) {
+	defer close(done)
+	ctx, cancel := context.WithTimeout(context.Background(), raiseTimeout)
+	defer cancel()
+	_, err := n.propose(ctx, level, entry)
+	n.levels.mu.Lock()
+	defer n.levels.mu.Unlock()
+	if err != nil {
+		n.log.Info("the log keeps to the kinds of entries that all members read", "level", level, "reason", err, "again", n.levels.pause)
+		n.levels.next = time.Now().Add(n.levels.pause)
+		n.levels.pause = min(2*n.levels.pause, raisePauseMax)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // allRead returns nil if every member reads entries up to the level. Whoever

@@ -22,6 +22,7 @@ const (
 	VerbJoin      Verb = 6 // take me into your cluster
 	VerbAdmin     Verb = 7 // membership change, you being leader
 	VerbDigest    Verb = 8 // what is your state's digest at this mark
+	VerbOrigins   Verb = 9 // propose these commands, which come from there
 )
 
 // Network is a node's peer port: one listener that carries Raft's streams and
@@ -107,6 +108,9 @@ const (
 	PeerTooLarge     PeerCode = 7 // the request is over the limit
 	PeerOutcome      PeerCode = 8 // the peer does not know whether it happened
 	PeerBusy         PeerCode = 9 // a queue of the peer is full; nothing happened
+	// PeerForbidden: the leader does not allow the change; nothing happened. Only
+	// who used VerbOrigins knows it.
+	PeerForbidden PeerCode = 10
 )
 
 // Error implements error.

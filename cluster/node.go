@@ -47,6 +47,7 @@ type Node struct {
 	progress progress
 
 	checkpoints checkpoints
+	levels      levels
 	// entries are on their way into the log here, forwards to the leader.
 	entries, forwards *gatherer
 
@@ -54,6 +55,7 @@ type Node struct {
 	time          atomic.Pointer[logTime] // nil before the first comparison of clocks
 	leaderChanged broadcast
 	leaderAPI     atomic.Pointer[leaderAPI]
+	leaderLevel   atomic.Pointer[leaderLevel]
 	readRounds    rounds
 	terms         terms
 	forming       atomic.Pointer[string] // why there is no configuration yet
@@ -119,6 +121,10 @@ func open(config Config) (_ *Node, err error) {
 	if err := refuseDiverged(config.DataDir); err != nil {
 		return nil, err
 	}
+	reached, err := readLevel(config.DataDir, id.ClusterID)
+	if err != nil {
+		config.Logger.Warn("which kinds of entries the log has will be asked for again", "error", err)
+	}
 	n := &Node{
 		config: config, raftID: id.raftID(), identity: id,
 		log:     config.Logger.With("node", config.NodeID),
@@ -127,6 +133,7 @@ func open(config Config) (_ *Node, err error) {
 		raftEnded:      make(chan struct{}),
 		membersChanged: make(chan struct{}, 1),
 	}
+	n.levels.reached.Store(int64(reached))
 	n.readRounds.ask = n.askReadIndex
 	n.terms.ask = n.askTerm
 	path, engine, err := config.logAt()
@@ -497,6 +504,7 @@ func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		go func() {
 			err := n.endRaft()
+			n.levels.saving.Wait()
 			n.ahead.Close()
 			n.goneErr = errors.Join(err, n.store.Close())
 			close(n.gone)

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm"
 )
 
 // hello is what a node says of itself to VerbHello.
@@ -59,7 +61,12 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 	case VerbHello:
 		return json.Marshal(n.hello())
 	case VerbForward:
-		return n.proposeForwarded(ctx, body)
+		return n.proposeForwarded(ctx, body, plainForward)
+	case VerbOrigins:
+		if n.config.Level < fsm.LevelOrigins {
+			break
+		}
+		return n.proposeForwarded(ctx, body, originForward)
 	case VerbTerm:
 		if string(body) != n.raftID {
 			return nil, &PeerError{Code: PeerRefused, Message: "this is server " + n.raftID + ", not " + string(body)}

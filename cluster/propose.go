@@ -17,7 +17,8 @@ const retryPause = 20 * time.Millisecond
 // has applied it. A refusal by the state machine is in the result.
 //
 // It tries until the context ends (Timing.Request if it has no deadline),
-// which the request id makes safe. The error is an *Error: CodeOutcomeUnknown
+// which the request id makes safe. The context also says where the change comes
+// from, see WithOrigin: the leader asks Config.Authorize about it. The error is an *Error: CodeOutcomeUnknown
 // if the command may have happened or may yet, otherwise it certainly has not
 // and will not.
 func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
@@ -28,12 +29,16 @@ func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error)
 	if len(command) > commandBytesMax {
 		return fsm.Result{}, fail(CodeTooLarge, nil, "the command has %d bytes, the limit is %d; split it", len(command), commandBytesMax)
 	}
+	from, err := sourceOf(ctx)
+	if err != nil {
+		return fsm.Result{}, fail(CodeInvalid, err, "where the change comes from")
+	}
 	ctx, cancel := n.withDeadline(ctx)
 	defer cancel()
 	maybe := false // an attempt may have reached a log
 	for {
 		changed := n.leaderChanged.Wait()
-		result, err := n.proposeOnce(ctx, command)
+		result, err := n.proposeOnce(ctx, cmd, command, from)
 		if err == nil {
 			return result, nil
 		}
@@ -82,7 +87,7 @@ func (n *Node) withDeadline(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(ctx, n.config.Timing.Request)
 }
 
-func (n *Node) proposeOnce(ctx context.Context, command []byte) (fsm.Result, error) {
+func (n *Node) proposeOnce(ctx context.Context, cmd fsm.Command, command []byte, from *source) (fsm.Result, error) {
 	if err := n.usable(); err != nil {
 		return fsm.Result{}, err
 	}
@@ -90,7 +95,10 @@ func (n *Node) proposeOnce(ctx context.Context, command []byte) (fsm.Result, err
 	case !ok:
 		return fsm.Result{}, fail(CodeNoLeader, nil, "no leader is known")
 	case self:
-		return n.entries.submit(ctx, command)
+		if err := n.authorize(from, cmd); err != nil {
+			return fsm.Result{}, err
+		}
+		return n.entries.submit(ctx, command, from)
 	}
-	return n.forwards.submit(ctx, command)
+	return n.forwards.submit(ctx, command, from)
 }

@@ -74,8 +74,14 @@ func notAcceptable(format string, args ...any) *failure {
 // unavailable is a failure of the cluster: the request may be sent again.
 func unavailable(err error) *failure {
 	var of *cluster.Error
-	if errors.As(err, &of) && of.Code == cluster.CodeTooLarge {
-		return fail(http.StatusRequestEntityTooLarge, "%s", of.Message)
+	if errors.As(err, &of) {
+		switch of.Code {
+		case cluster.CodeTooLarge:
+			return fail(http.StatusRequestEntityTooLarge, "%s", of.Message)
+		case cluster.CodeForbidden:
+			return fail(http.StatusForbidden, "%v", err)
+		default:
+		}
 	}
 	return fail(http.StatusServiceUnavailable, "The cluster cannot answer now: %v", err)
 }

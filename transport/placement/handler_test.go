@@ -188,6 +188,9 @@ func TestClusterFailures(t *testing.T) {
 		r, body := send(t, "GET", url+path, "1.39", "")
 		must(t, 503, r, body)
 	}
+	node.Fail = &cluster.Error{Code: cluster.CodeForbidden, Message: "the leader does not allow it"}
+	r, body := send(t, "POST", url+"/resource_providers", "1.39", `{"name":"a"}`)
+	must(t, 403, r, body)
 }
 
 // What is wrong with a body is told, also where a route is tried twice.

@@ -71,7 +71,11 @@ func writeEntry(b *strings.Builder, e cluster.LogEntry) {
 		if c.Preconditions > 0 {
 			fmt.Fprintf(b, " if %d preconditions hold,", c.Preconditions)
 		}
-		fmt.Fprintf(b, " %s\n", draw.Printable(strings.Join(c.Ops, "; ")))
+		fmt.Fprintf(b, " %s", draw.Printable(strings.Join(c.Ops, "; ")))
+		if o := c.Origin; o != nil {
+			fmt.Fprintf(b, ", by %s", draw.Printable(o.User))
+		}
+		b.WriteString("\n")
 	}
 	if e.Unreadable != "" {
 		fmt.Fprintf(b, "  CAN'T BE READ: %s\n", e.Unreadable)
