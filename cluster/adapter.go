@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -18,6 +19,8 @@ type adapter struct{ n *Node }
 type applied struct {
 	results []fsm.Result
 	err     error // a *fsm.Halt
+	// began is when the entry was executed. It was committed just before.
+	began time.Time
 }
 
 // ApplyBatch implements raft.BatchingFSM. Configuration entries come here too
@@ -33,13 +36,15 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 			continue
 		}
 		failpoint.Reach(failpoint.ApplyBefore)
+		began := time.Now()
 		results, err := a.n.machine.Apply(l.Index, l.Data)
+		a.n.config.observe(Event{Kind: EventApply, Took: time.Since(began), Count: len(results), Err: err})
 		if err != nil {
 			a.n.halted(err)
 		} else {
 			a.n.entryApplied(l.Index, l.Data)
 		}
-		responses[i] = applied{results, err}
+		responses[i] = applied{results, err, began}
 		failpoint.Reach(failpoint.ApplyAfter)
 	}
 	a.n.progress.reach(a.n.machine.View().Index)
@@ -60,7 +65,9 @@ func (a adapter) Snapshot() (raft.FSMSnapshot, error) {
 
 // Restore implements raft.FSM.
 func (a adapter) Restore(r io.ReadCloser) error {
+	begun := time.Now()
 	err := a.n.machine.Restore(r)
+	a.n.config.observe(Event{Kind: EventRestore, Took: time.Since(begun), Err: err})
 	if err == nil {
 		a.n.checkpoints.forget()
 		a.n.progress.restart(a.n.machine.View().Index)

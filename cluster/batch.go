@@ -22,6 +22,7 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 		release()
 		return
 	}
+	begun := time.Now()
 	future := n.apply(entry)
 	go func() {
 		defer release()
@@ -36,6 +37,7 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 		case response.err != nil:
 			refuseAll(group, fail(CodeHalted, response.err, "the node has halted"))
 		default:
+			n.config.observe(Event{Kind: EventCommit, Took: response.began.Sub(begun), Count: len(group)})
 			failpoint.Reach(failpoint.CommitAnswer)
 			for i, p := range group {
 				p.done <- proposed{result: response.results[i]}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/treenode/treenode/fsm"
@@ -87,6 +88,7 @@ type checkpoints struct {
 	// newest is the index of the newest checkpoint in the log, as far as this
 	// process has applied it.
 	newest uint64
+	last   atomic.Pointer[CheckpointStats] // nil before the first one
 
 	taking sync.Mutex // one checkpoint at a time
 }
@@ -211,6 +213,7 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 			go n.digestMarks()
 		}
 	case fsm.KindCheckpoint:
+		n.checkpoints.last.Store(&CheckpointStats{Index: index, At: time.UnixMicro(int64(e.At))})
 		if own, differs := n.checkpoints.agree(index, e.Marked, e.Digest); differs {
 			n.diverge(&Divergence{Index: e.Marked, Own: own, Agreed: e.Digest})
 		}
@@ -248,6 +251,7 @@ func (n *Node) diverge(d *Divergence) { n.leave(n.machine.Stop(d.Index, d), d) }
 // leave ends this node for a divergence that has halted its machine. The note
 // comes before Failed, upon which the process may end.
 func (n *Node) leave(halt *fsm.Halt, d *Divergence) {
+	n.config.observe(Event{Kind: EventDivergence, Err: d})
 	if err := n.config.Network.Close(); err != nil {
 		n.log.Warn("closing the peer port", "error", err)
 	}

@@ -82,6 +82,14 @@ func (n *Node) newestCheckpoint() uint64 {
 // The error is an *Error; inside it is a *Divergence if the voters agree on
 // nothing, and this node has halted.
 func (n *Node) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	begun := time.Now()
+	c, differing, err := n.checkpoint(ctx)
+	n.config.observe(Event{Kind: EventCheckpoint, Took: time.Since(begun), Count: differing, Err: err})
+	return c, err
+}
+
+// checkpoint also returns how many voters have another digest than most.
+func (n *Node) checkpoint(ctx context.Context) (Checkpoint, int, error) {
 	n.checkpoints.taking.Lock()
 	defer n.checkpoints.taking.Unlock()
 	var c Checkpoint
@@ -90,11 +98,11 @@ func (n *Node) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	// just started, its say.
 	for range 2 {
 		if err := n.usable(); err != nil {
-			return Checkpoint{}, err
+			return Checkpoint{}, 0, err
 		}
 		marked, err := n.propose(ctx, fsm.LevelMarks, fsm.EncodeMark)
 		if err != nil {
-			return Checkpoint{}, err
+			return Checkpoint{}, 0, err
 		}
 		c.Marked = marked
 		var silent int
@@ -104,16 +112,27 @@ func (n *Node) Checkpoint(ctx context.Context) (Checkpoint, error) {
 			c.Index, err = n.propose(ctx, fsm.LevelMarks, func(at tree.Time) []byte {
 				return fsm.EncodeCheckpoint(at, c.Marked, c.Digest)
 			})
-			return c, err
+			return c, differing(votes, c.Digest), err
 		case ctx.Err() != nil:
-			return Checkpoint{}, fail(CodeDeadline, ctx.Err(), "the digests did not come in time")
+			return Checkpoint{}, 0, fail(CodeDeadline, ctx.Err(), "the digests did not come in time")
 		case !differ(votes):
-			return Checkpoint{}, fail(CodeNotReady, err, "no checkpoint at index %d", marked)
+			return Checkpoint{}, 0, fail(CodeNotReady, err, "no checkpoint at index %d", marked)
 		case silent == 0:
-			return Checkpoint{}, n.haltAll(c.Marked, votes)
+			return Checkpoint{}, len(votes), n.haltAll(c.Marked, votes)
 		}
 	}
-	return Checkpoint{}, n.haltAll(c.Marked, votes)
+	return Checkpoint{}, len(votes), n.haltAll(c.Marked, votes)
+}
+
+// differing counts the votes for another digest.
+func differing(votes map[string]Digest, agreed Digest) int {
+	n := 0
+	for _, d := range votes {
+		if d != agreed {
+			n++
+		}
+	}
+	return n
 }
 
 // propose puts an entry of a level above the first into the log, if all

@@ -109,6 +109,9 @@ type Config struct {
 	// ObserveLog is told how long each call to the log took. It must be quick.
 	// Optional.
 	ObserveLog func(op logstore.Op, d time.Duration)
+	// Observe is told what the node does, on the goroutine that did it. It must be
+	// quick, and may be called concurrently. Optional.
+	Observe func(Event)
 	// CheckpointInterval is how often a leader compares the voters' states
 	// while the log moves, CheckpointEntries after how many entries it does so
 	// earlier. 0 takes a default; a negative interval means never.

@@ -70,7 +70,9 @@ func (n *Node) forward(group []*proposal, release func()) {
 			refuseAll(group, err)
 			return
 		}
+		begun := time.Now()
 		answer, err := n.config.Network.Call(ctx, leader, form.verb(), encodeForward(group, form))
+		n.config.observe(Event{Kind: EventForward, Took: time.Since(begun), Count: len(group), Err: err})
 		if err != nil {
 			n.leaderLevel.Store(nil) // it may be another program when it is back
 			refuseAll(group, forwardError(err))

@@ -48,6 +48,8 @@ type Node struct {
 
 	checkpoints checkpoints
 	levels      levels
+	follows     follows
+	proposing   atomic.Int64 // commands inside Propose
 	// entries are on their way into the log here, forwards to the leader.
 	entries, forwards *gatherer
 
@@ -195,7 +197,7 @@ func open(config Config) (_ *Node, err error) {
 	// The store and the snapshots tell the node of damage by themselves.
 	logs := &raftStore{LogStore: n.ahead, stable: n.store, failed: n.stop, votes: n.mayVote}
 	n.raft, err = startRaft(config.raft(n.raftID, notices), adapter{n}, logs, n.snapshots,
-		newTransport(config.Network, config.Timing.Stall, n.log, hooks{n.ahead.Written, n.sendsTo, n.stopped}))
+		newTransport(config.Network, config.Timing.Stall, n.log, hooks{n.ahead.Written, n.sendsTo, n.stopped, n.follows.answered}))
 	if err == nil && n.failure() != nil { // Raft took an older snapshot instead
 		err = errors.Join(errNoRaft, n.endRaft())
 	}
@@ -250,12 +252,16 @@ func (n *Node) scrub() {
 		cancel()
 	}()
 	for ctx.Err() == nil {
+		begun := time.Now()
 		err := n.checkIdentity()
 		if err == nil {
 			err = n.store.Scrub(ctx, func(uint64) error { return nil })
 		}
 		if err == nil {
 			err = n.snapshots.scrub(ctx)
+		}
+		if ctx.Err() == nil {
+			n.config.observe(Event{Kind: EventScrub, Took: time.Since(begun), Err: err})
 		}
 		if err != nil && ctx.Err() == nil {
 			n.stop(err)
@@ -273,7 +279,10 @@ func (n *Node) scrub() {
 func (n *Node) observeLeader() {
 	changes := make(chan raft.Observation, 16)
 	observer := raft.NewObserver(changes, false, func(o *raft.Observation) bool {
-		_, ok := o.Data.(raft.LeaderObservation)
+		now, ok := o.Data.(raft.LeaderObservation)
+		if ok && now.LeaderID != "" { // here, where none is dropped
+			n.config.observe(Event{Kind: EventLeader})
+		}
 		return ok
 	})
 	n.raft.RegisterObserver(observer)

@@ -59,16 +59,23 @@ type captured struct {
 
 // Persist implements raft.FSMSnapshot.
 func (c captured) Persist(sink raft.SnapshotSink) error {
+	begun := time.Now()
+	bytes, err := c.persist(sink)
+	c.n.config.observe(Event{Kind: EventSnapshot, Took: time.Since(begun), Count: bytes, Err: err})
+	return err
+}
+
+func (c captured) persist(sink raft.SnapshotSink) (bytes int, err error) {
 	// Raft does not hand its file out. Any descriptor of a file flushes it.
 	file, err := os.OpenFile(c.n.config.path(filepath.Join(snapshotDir, sink.ID()+".tmp", "state.bin")), os.O_WRONLY, 0)
 	if err != nil {
-		return errors.Join(err, sink.Cancel())
+		return 0, errors.Join(err, sink.Cancel())
 	}
 	p := &paced{to: sink, stopped: c.n.stopped, began: time.Now(), flush: file.Sync}
 	if err := errors.Join(c.view.WriteSnapshot(p), file.Close()); err != nil {
-		return errors.Join(err, sink.Cancel())
+		return 0, errors.Join(err, sink.Cancel())
 	}
-	return sink.Close()
+	return p.total, sink.Close()
 }
 
 // Release implements raft.FSMSnapshot.
@@ -80,11 +87,13 @@ type paced struct {
 	flush   func() error
 	stopped <-chan struct{}
 	size    int // of the piece
+	total   int
 	began   time.Time
 }
 
 func (p *paced) Write(b []byte) (int, error) {
 	n, err := p.to.Write(b)
+	p.total += n
 	if p.size += n; err != nil || p.size < persistPiece {
 		return n, err
 	}

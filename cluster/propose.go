@@ -22,6 +22,15 @@ const retryPause = 20 * time.Millisecond
 // if the command may have happened or may yet, otherwise it certainly has not
 // and will not.
 func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
+	begun := time.Now()
+	n.proposing.Add(1)
+	result, err := n.proposeUntilDone(ctx, cmd)
+	n.proposing.Add(-1)
+	n.config.observe(Event{Kind: EventProposal, Took: time.Since(begun), Count: 1, Err: err})
+	return result, err
+}
+
+func (n *Node) proposeUntilDone(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
 	command, err := cmd.Encode()
 	if err != nil {
 		return fsm.Result{}, fail(CodeInvalid, err, "the command can't be encoded")

@@ -52,6 +52,13 @@ func (n *Node) Read(ctx context.Context, level Level, index uint64) (*View, erro
 // ReadIndex returns an index that covers everything acknowledged before the
 // call: a node that has applied it answers linearizably.
 func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
+	begun := time.Now()
+	index, err := n.readIndex(ctx)
+	n.config.observe(Event{Kind: EventReadIndex, Took: time.Since(begun), Err: err})
+	return index, err
+}
+
+func (n *Node) readIndex(ctx context.Context) (uint64, error) {
 	for {
 		changed := n.leaderChanged.Wait()
 		index, err := n.readRounds.join(ctx)

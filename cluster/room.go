@@ -70,6 +70,16 @@ type room struct {
 	// elsewhere is whether another voter has room, so that commands may wait for
 	// the hand-over.
 	elsewhere atomic.Bool
+	// space is what there was at the last look; nil where that failed.
+	space atomic.Pointer[Space]
+}
+
+func (r *room) stats(c *Config) DiskStats {
+	space := r.space.Load()
+	if space == nil {
+		return DiskStats{}
+	}
+	return DiskStats{Space: *space, Known: true, Reserve: c.reserve(*space), Lacking: r.lack.Load() != nil}
 }
 
 // reserve is what has to stay free.
@@ -87,6 +97,10 @@ func (c *Config) lackOfRoom(had bool) *DiskError {
 	if err != nil {
 		return nil // a write will tell
 	}
+	return c.lackIn(space, had)
+}
+
+func (c *Config) lackIn(space Space, had bool) *DiskError {
 	need := c.reserve(space)
 	switch {
 	case space.ReadOnly:
@@ -107,7 +121,7 @@ func (n *Node) watchRoom() {
 	var tried time.Time
 	for {
 		had := n.room.lack.Load()
-		lack := n.config.lackOfRoom(had != nil)
+		lack := n.lookAtRoom(had != nil)
 		n.room.lack.Store(lack)
 		switch {
 		case lack != nil && had == nil:
@@ -125,6 +139,17 @@ func (n *Node) watchRoom() {
 			return
 		}
 	}
+}
+
+// lookAtRoom is lackOfRoom, and remembers what it saw.
+func (n *Node) lookAtRoom(had bool) *DiskError {
+	space, err := n.config.Space(n.config.DataDir)
+	if err != nil {
+		n.room.space.Store(nil)
+		return nil // a write will tell
+	}
+	n.room.space.Store(&space)
+	return n.config.lackIn(space, had)
 }
 
 // stepAside hands leadership to a voter that has room.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -44,6 +45,7 @@ type snapshots struct {
 	dir string
 	// failed is told of damage, and of a snapshot that can't be restored.
 	failed func(error)
+	newest atomic.Pointer[SnapshotStats] // nil while there is none
 }
 
 // openSnapshots opens the snapshots of a data directory and checks what is
@@ -62,6 +64,9 @@ func openSnapshots(dataDir string, log hclog.Logger, failed func(error)) (*snaps
 		if err := s.checkMeta(id, true); err != nil {
 			return nil, err
 		}
+	}
+	if found, err := inner.List(); err == nil && len(found) > 0 {
+		s.newest.Store(&SnapshotStats{Index: found[0].Index, Bytes: found[0].Size})
 	}
 	return s, nil
 }
@@ -227,7 +232,7 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, c r
 	if err != nil {
 		return nil, err
 	}
-	return &sink{SnapshotSink: inner, of: s, sum: fsm.NewSnapshotSum()}, nil
+	return &sink{SnapshotSink: inner, of: s, sum: fsm.NewSnapshotSum(), index: index}, nil
 }
 
 // sink is a snapshot that is being written.
@@ -236,11 +241,15 @@ type sink struct {
 	of   *snapshots
 	sum  *fsm.SnapshotSum
 	done bool
+
+	index uint64
+	bytes int64
 }
 
 // Write implements io.Writer.
 func (k *sink) Write(b []byte) (int, error) {
 	n, err := k.SnapshotSink.Write(b)
+	k.bytes += int64(n)
 	_, _ = k.sum.Write(b[:n]) // never fails
 	return n, err
 }
@@ -263,6 +272,7 @@ func (k *sink) Close() error {
 		return err
 	}
 	failpoint.Reach(failpoint.SnapshotPlaced)
+	k.of.newest.Store(&SnapshotStats{Index: k.index, Bytes: k.bytes, At: time.Now()})
 	return nil
 }
 

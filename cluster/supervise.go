@@ -134,6 +134,7 @@ func (s *Supervised) run(node *Node, err error, pause time.Duration) {
 		}
 		cause := err
 		s.say(cause, "")
+		s.observeFailure(cause)
 		if node != nil && !s.leave(node, cause) {
 			return
 		}
@@ -251,6 +252,14 @@ func (s *Supervised) leave(node *Node, cause error) bool {
 	}
 }
 
+// observeFailure tells of a failure, and of the damage that it comes from.
+func (s *Supervised) observeFailure(cause error) {
+	s.config.observe(Event{Kind: EventFailure, Err: cause})
+	if damage := damageIn(cause); damage != nil {
+		s.config.observe(Event{Kind: EventDamage, Err: damage})
+	}
+}
+
 // count notes a failure for the next process as well.
 func (s *Supervised) count(cause error) {
 	if damage := damageIn(cause); damage != nil {
@@ -304,7 +313,11 @@ func (s *Supervised) remove(cause error) error {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 2*configTimeout)
 		defer cancel()
-		return s.config.setAside(ctx, s.listen)
+		err := s.config.setAside(ctx, s.listen)
+		if err == nil {
+			s.config.observe(Event{Kind: EventAside, Err: damage})
+		}
+		return err
 	}
 	if ofDisk(cause) {
 		if err := s.config.tryDisk(); err != nil {

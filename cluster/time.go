@@ -27,6 +27,14 @@ const timeInterval = 5 * time.Second
 type logTime struct {
 	at     time.Time     // of this node's clock, with a monotonic reading
 	offset time.Duration // from there to the agreed time
+	// ahead is by how much each voter that answered is ahead of it, by node id.
+	ahead map[string]time.Duration
+}
+
+// clockAnswer is what a voter said; its offset is nil if it said nothing.
+type clockAnswer struct {
+	server raft.ServerID
+	offset *time.Duration
 }
 
 // now is the agreed time as it is now.
@@ -49,18 +57,20 @@ func (n *Node) agreeOnTime(ctx context.Context, urgent bool) error {
 		return err
 	}
 	begun := time.Now()
-	answers := make(chan *time.Duration, len(servers))
+	answers := make(chan clockAnswer, len(servers))
 	voters := 0
 	for _, s := range servers {
 		if s.Suffrage == raft.Voter {
 			voters++
-			go func() { answers <- n.clockOf(ctx, s, begun) }()
+			go func() { answers <- clockAnswer{s.ID, n.clockOf(ctx, s, begun)} }()
 		}
 	}
 	var offsets []time.Duration
+	ahead := make(map[string]time.Duration, voters)
 	for range voters {
-		if offset := <-answers; offset != nil {
-			offsets = append(offsets, *offset)
+		if a := <-answers; a.offset != nil {
+			offsets = append(offsets, *a.offset)
+			ahead[nodeIDOf(string(a.server))] = *a.offset
 		}
 		if urgent && len(offsets) > voters/2 {
 			break
@@ -70,7 +80,11 @@ func (n *Node) agreeOnTime(ctx context.Context, urgent bool) error {
 		return fail(CodeNotReady, nil, "%d of %d voters told the time, that is no majority", len(offsets), voters)
 	}
 	slices.Sort(offsets)
-	n.time.Store(&logTime{begun, offsets[(len(offsets)-1)/2]})
+	agreed := offsets[(len(offsets)-1)/2]
+	for server := range ahead {
+		ahead[server] -= agreed
+	}
+	n.time.Store(&logTime{begun, agreed, ahead})
 	return nil
 }
 

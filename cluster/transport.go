@@ -46,6 +46,14 @@ type hooks struct {
 	// and has that address.
 	sends   func(term uint64, id raft.ServerID, addr raft.ServerAddress) bool
 	stopped <-chan struct{}
+	// answered is told of every answer of a follower. Optional.
+	answered func(raft.ServerID, *raft.AppendEntriesRequest, *raft.AppendEntriesResponse)
+}
+
+func (h hooks) tell(id raft.ServerID, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
+	if h.answered != nil {
+		h.answered(id, args, resp)
+	}
 }
 
 // resendPause is the time before a call is made again.
@@ -78,6 +86,7 @@ func (t peerTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress
 		err := t.NetworkTransport.AppendEntries(id, StreamTarget(id, target), args, resp)
 		switch {
 		case err == nil:
+			t.tell(id, args, resp)
 			return t.await(args, resp, t.stopped)
 		case isHeartbeat(args):
 			return err
@@ -133,7 +142,7 @@ func (t peerTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Serve
 	if err != nil {
 		return nil, err
 	}
-	p := &writtenPipeline{AppendPipeline: inner, answers: make(chan raft.AppendFuture), closed: make(chan struct{})}
+	p := &writtenPipeline{AppendPipeline: inner, to: id, answers: make(chan raft.AppendFuture), closed: make(chan struct{})}
 	go p.run(t)
 	return p, nil
 }
@@ -148,6 +157,7 @@ func (t peerTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Serve
 // would not end.
 type writtenPipeline struct {
 	raft.AppendPipeline
+	to      raft.ServerID
 	answers chan raft.AppendFuture
 	closing sync.Once
 	closed  chan struct{}
@@ -166,6 +176,9 @@ func (p *writtenPipeline) run(t peerTransport) {
 		case f = <-p.AppendPipeline.Consumer():
 		case <-p.closed:
 			return
+		}
+		if f.Error() == nil {
+			t.tell(p.to, f.Request(), f.Response())
 		}
 		if f.Error() == nil && t.await(f.Request(), f.Response(), p.closed) != nil {
 			_ = p.Close() // never told: this node is about to stop, or the pipeline closed

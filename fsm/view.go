@@ -13,3 +13,10 @@ type View struct {
 	requests requests
 	logTime  tree.Time
 }
+
+// Remembered is how many answers are kept for requests that come again, and their
+// bytes.
+func (v *View) Remembered() (answers, bytes int) { return v.requests.byID.Len(), v.requests.bytes }
+
+// RememberedMax bounds what Remembered returns.
+func RememberedMax() (answers, bytes int) { return requestsMax, requestsBytesMax }

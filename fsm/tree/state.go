@@ -100,6 +100,10 @@ func (s *State) NumProviders() int { return s.providers.len() }
 // NumConsumers counts the consumers with allocations.
 func (s *State) NumConsumers() int { return s.consumers.len() }
 
+// NumClaims counts the pairs of a consumer and a provider that it has allocations
+// on.
+func (s *State) NumClaims() int { return s.claims.len() }
+
 // StepHook is called before every single change that an operation makes to the
 // draft, with the operation's index and the step's name. An error it returns
 // refuses the transaction. It exists to show that a failure at any step leaves
