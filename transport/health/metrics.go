@@ -1,56 +1,79 @@
 package health
 
 import (
-	"context"
 	"net/http"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/treenode/treenode/cluster"
-	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/transport/wire"
 )
 
 // scrapeTimeout bounds one scrape, so that scrapers can't pile up.
 const scrapeTimeout = 10 * time.Second
 
-// Source is the node that metrics are read from: a part of cluster.Node.
-type Source interface {
-	Status() cluster.Status
-	Read(ctx context.Context, level cluster.Level, index uint64) (*fsm.View, error)
-}
+// Buckets, in seconds: of what people wait for, of what a disk does, and of what
+// walks the whole state.
+var (
+	requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	diskBuckets    = []float64{.00025, .0005, .001, .002, .004, .008, .016, .032, .064, .128, .256, .512, 1, 2, 4, 8}
+	stateBuckets   = []float64{.01, .05, .1, .5, 1, 5, 10, 30, 60, 300}
+	countBuckets   = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
+	foundBuckets   = []float64{0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000}
+)
 
-// Metrics counts requests and errors. Its methods may be called concurrently.
+// Metrics counts requests and errors, and what the node does. Its methods may be
+// called concurrently.
 type Metrics struct {
-	registry *prometheus.Registry
+	families families
+
 	requests *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
 	errors   *prometheus.CounterVec
+	denied   *prometheus.CounterVec
+	reasons  labelBound
+
+	searches   *prometheus.CounterVec
+	searchTime *prometheus.HistogramVec
+	found      *prometheus.HistogramVec
+
+	backup prometheus.Gauge
+	build  *prometheus.GaugeVec
+
+	events eventMetrics
+	// What a scrape reads from, each nil until it is there.
+	node         atomic.Pointer[Source]
+	certificates atomic.Pointer[func() []Certificate]
+	audit        atomic.Pointer[func() Audit]
 }
 
-// NewMetrics registers the metrics of a node. The error says that the registry
-// holds a metric of the same name already.
+// NewMetrics registers the metrics of a node, which may be nil; see Watch. The
+// error says that the registry holds a metric of the same name already.
 func NewMetrics(registry *prometheus.Registry, node Source) (*Metrics, error) {
-	m := &Metrics{
-		registry: registry,
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "treenode_http_requests_total", Help: "Requests answered, by route and HTTP status.",
-		}, []string{"route", "code"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "treenode_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer, by route.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"route"}),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "treenode_errors_total", Help: "Requests that failed, by error code.",
-		}, []string{"code"}),
+	m := &Metrics{families: families{registry: registry}}
+	f := &m.families
+	m.requests = f.counter("treenode_http_requests_total", "Requests answered, by route and HTTP status.", "route", "code")
+	m.latency = f.histogram("treenode_http_request_duration_seconds", "Time from a request's header to the end of its answer, by route.", requestBuckets, "route")
+	m.errors = f.counter("treenode_errors_total", "Requests that failed or were refused, by error code.", "code")
+	m.denied = f.counter("treenode_auth_failures_total", "Requests whose caller could not be identified or was not allowed, by reason.", "reason")
+	m.searches = f.counter("treenode_candidates_searches_total",
+		"Searches for allocation candidates, by how they ended: complete, limit (as many as were asked for), steps (cut off: too much work), time (cut off), refused.", "outcome")
+	ready(m.searches, string(SearchComplete), string(SearchLimit), string(SearchSteps), string(SearchTime), string(SearchRefused))
+	m.searchTime = f.histogram("treenode_candidates_search_duration_seconds", "Time that a search for allocation candidates took.", requestBuckets)
+	m.found = f.histogram("treenode_candidates_returned", "Allocation candidates that a search returned.", foundBuckets)
+	m.backup = f.gauge("treenode_backup_last_success_timestamp_seconds", "When this process last gave out a whole backup, since 1970; 0 for never.")
+	m.build = f.gaugeOf("treenode_build_info", "1, with the program's version and Go's.", "version", "go_version")
+	m.events = newEventMetrics(f)
+	f.register(newStateCollector(f, m))
+	if f.err != nil {
+		return nil, f.err
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.latency, m.errors, stateCollector{node}} {
-		if err := registry.Register(c); err != nil {
-			return nil, err
-		}
+	if node != nil {
+		m.Watch(node)
 	}
 	return m, nil
 }
@@ -62,68 +85,48 @@ func (m *Metrics) Request(route string, status int, took time.Duration) {
 	m.latency.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// Error counts a request that failed.
+// Error counts a request that failed, by a code out of a list.
 func (m *Metrics) Error(code wire.Code) { m.errors.WithLabelValues(string(code)).Inc() }
+
+// AuthFailure counts a request that was turned away for who sent it. Reasons are
+// few words, such as "token_expired"; of too many the later ones become "other".
+func (m *Metrics) AuthFailure(reason string) {
+	m.denied.WithLabelValues(m.reasons.value(reason)).Inc()
+}
+
+// BackupDone notes that a whole backup was given out at a time.
+func (m *Metrics) BackupDone(at time.Time) { m.backup.Set(seconds(at)) }
+
+// Build tells which version runs.
+func (m *Metrics) Build(version string) { m.build.WithLabelValues(version, runtime.Version()).Set(1) }
+
+// Outcome is how a search for candidates ended.
+type Outcome string
+
+// The outcomes of searches.
+const (
+	SearchComplete Outcome = "complete"
+	SearchLimit    Outcome = "limit"
+	SearchSteps    Outcome = "steps"
+	SearchTime     Outcome = "time"
+	SearchRefused  Outcome = "refused"
+)
+
+// Search counts a search for candidates.
+func (m *Metrics) Search(outcome Outcome, found int, took time.Duration) {
+	m.searches.WithLabelValues(string(outcome)).Inc()
+	m.searchTime.WithLabelValues().Observe(took.Seconds())
+	m.found.WithLabelValues().Observe(float64(found))
+}
 
 // Handler serves the registry in the formats that Prometheus reads.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		Registry: m.registry, MaxRequestsInFlight: 4, Timeout: scrapeTimeout,
+	return promhttp.HandlerFor(m.families.registry, promhttp.HandlerOpts{
+		Registry: m.families.registry, MaxRequestsInFlight: 4, Timeout: scrapeTimeout,
+		// A metric that is wrong is counted and left out; the others are worth having.
+		ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 
-// stateCollector reads the node when it is scraped, so that no metric can be
-// older than the scrape.
-type stateCollector struct{ node Source }
-
-func describe(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
-
-var (
-	term      = describe("treenode_raft_term", "Raft term that the node is in.")
-	commit    = describe("treenode_raft_commit_index", "Index of the last entry that the node knows to be committed.")
-	applied   = describe("treenode_raft_applied_index", "Index of the last entry that the node has applied.")
-	leading   = describe("treenode_raft_is_leader", "1 while the node leads.")
-	led       = describe("treenode_raft_has_leader", "1 while the node knows a leader.")
-	providers = describe("treenode_providers", "Resource providers in the node's state.")
-	consumers = describe("treenode_consumers", "Consumers with allocations in the node's state.")
-	revision  = describe("treenode_state_revision", "Accepted mutations that led to the node's state.")
-	viewIndex = describe("treenode_state_index", "Log index that the node's state shows.")
-)
-
-// Describe implements prometheus.Collector.
-func (c stateCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{term, commit, applied, leading, led, providers, consumers, revision, viewIndex} {
-		out <- d
-	}
-}
-
-// Collect implements prometheus.Collector. A node that can't be read shows no
-// sizes, rather than wrong ones.
-func (c stateCollector) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
-	}
-	status := c.node.Status()
-	gauge(term, float64(status.Term))
-	gauge(commit, float64(status.Commit))
-	gauge(applied, float64(status.Applied))
-	gauge(leading, flag(status.State == "leader"))
-	gauge(led, flag(status.LeaderID != ""))
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
-	defer cancel()
-	view, err := c.node.Read(ctx, cluster.Stale, 0)
-	if err != nil {
-		return
-	}
-	gauge(providers, float64(view.Tree.NumProviders()))
-	gauge(consumers, float64(view.Tree.NumConsumers()))
-	gauge(revision, float64(view.Tree.Revision()))
-	gauge(viewIndex, float64(view.Index))
-}
-
-func flag(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
+// seconds is an instant in Prometheus' form.
+func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"time"
 
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/health"
 )
 
 // Limits of an answer.
@@ -49,8 +51,10 @@ func (c *call) search(s *tree.State, q *candidateQuery, answer *candidateAnswer)
 	if !possible {
 		return nil
 	}
+	began := c.now()
 	search, err := candidates.New(s, r, nil)
 	if err != nil {
+		c.searched(health.SearchRefused, 0, began)
 		var e *candidates.Error
 		if errors.As(err, &e) {
 			return badRequest("%s", e.Error())
@@ -63,15 +67,35 @@ func (c *call) search(s *tree.State, q *candidateQuery, answer *candidateAnswer)
 		switch {
 		case answer.count%candidatesPerCheck != 0:
 		case c.ctx.Err() != nil:
+			c.searched(health.SearchTime, answer.count, began)
 			return unfinished(c.ctx, answer.count)
 		case answer.count >= candidatesMax || len(answer.body) > candidateBytesMax:
+			c.searched(health.SearchRefused, answer.count, began)
 			return badRequest("More than %d allocation candidates were found. Ask for fewer with the limit parameter.", answer.count)
 		}
 	}
+	c.searched(outcomeOf(search, r.Limit, answer.count), answer.count, began)
 	if search.GaveUp() && answer.count == 0 {
 		return fail(http.StatusServiceUnavailable, "The search was given up after %d steps, and had found no candidate.", search.Stats().Steps)
 	}
 	return nil
+}
+
+func outcomeOf(search *candidates.Search, limit, found int) health.Outcome {
+	switch {
+	case search.GaveUp():
+		return health.SearchSteps
+	case limit > 0 && found >= limit:
+		return health.SearchLimit
+	}
+	return health.SearchComplete
+}
+
+// searched counts a search.
+func (c *call) searched(outcome health.Outcome, found int, began time.Time) {
+	if c.config.Metrics != nil {
+		c.config.Metrics.Search(outcome, found, c.now().Sub(began))
+	}
 }
 
 func unfinished(ctx context.Context, count int) *failure {

@@ -13,6 +13,7 @@ import (
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/placement/jsontext"
+	"github.com/treenode/treenode/transport/wire"
 )
 
 // Codes that errors carry from microversion 1.23 on.
@@ -51,6 +52,15 @@ func (f *failure) Error() string { return http.StatusText(f.status) + ": " + f.m
 
 func fail(status int, format string, args ...any) *failure {
 	return &failure{status: status, message: fmt.Sprintf(format, args...), code: codeUndefined}
+}
+
+// metricCode is the code that a failure is counted by; the status says more than
+// the code for most.
+func (f *failure) metricCode() wire.Code {
+	if f.code == codeUndefined {
+		return wire.Code("placement.http_" + strconv.Itoa(f.status))
+	}
+	return wire.Code(f.code)
 }
 
 func (f *failure) as(code string) *failure { f.code = code; return f }

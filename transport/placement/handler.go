@@ -150,6 +150,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if f.status >= 500 {
 			h.config.Logger.Error("request failed", "request_id", c.requestID, "error", f)
 		}
+		if c.config.Metrics != nil {
+			c.config.Metrics.Error(f.metricCode())
+		}
 		c.refuse(f)
 	}
 }

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/transport/api"
 	"github.com/treenode/treenode/transport/health"
@@ -39,13 +36,7 @@ func (h *handlers) ofBadLength(r *http.Request) http.Handler {
 	return h.placement
 }
 
-func newHandlers(node *cluster.Supervised, c Config) (*handlers, error) {
-	registry := prometheus.NewRegistry()
-	metrics, err := health.NewMetrics(registry, node)
-	if err != nil {
-		return nil, err
-	}
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+func newHandlers(node *cluster.Supervised, c Config, metrics *health.Metrics) (*handlers, error) {
 	if c.Policy != nil {
 		if unknown := c.Policy.Unknown(); len(unknown) > 0 {
 			c.Logger.Warn("the policy file has rules that nothing asks for", "rules", unknown)

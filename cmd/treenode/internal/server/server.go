@@ -99,6 +99,10 @@ func Start(c Config) (*Server, error) {
 	if err := checkPprof(c.Pprof); err != nil {
 		return nil, err
 	}
+	metrics, err := newMetrics(c.Version)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -111,6 +115,7 @@ func Start(c Config) (*Server, error) {
 		Timing: cluster.Timing{Request: c.RequestTimeout, Scrub: c.ScrubInterval}, CheckpointInterval: c.CheckpointInterval,
 		SnapshotThreshold: c.SnapshotThreshold,
 		DiskReserve:       c.DiskReserve,
+		Observe:           metrics.Observe, ObserveLog: metrics.ObserveLog,
 	}, func() (cluster.Network, error) {
 		network, err := raftnet.Listen(raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger})
 		if err != nil {
@@ -124,7 +129,8 @@ func Start(c Config) (*Server, error) {
 	if err := keepCrash(c.DataDir); err != nil {
 		c.Logger.Warn("the cause of a crash would not be kept", "error", err)
 	}
-	handler, err := newHandlers(s.node, c)
+	metrics.Watch(s.node)
+	handler, err := newHandlers(s.node, c, metrics)
 	if err != nil {
 		return nil, errors.Join(err, s.node.Close(), listener.Close())
 	}
