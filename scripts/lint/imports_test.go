@@ -92,6 +92,11 @@ var rules = []rule{
 		},
 	},
 	{
+		room:       "cluster/archive",
+		only:       []string{module + "/cluster/archive", module + "/fsm"},
+		onlyReason: "an archive is a state and its sums, whoever writes or reads it",
+	},
+	{
 		room: "transport",
 		forbidden: map[string]string{
 			module + "/client": "the client depends on the wire, never the server on the client",
@@ -213,6 +218,8 @@ func TestImportFindings(t *testing.T) {
 		{"cluster", "net/http", []string{"HTTP ends"}},
 		{"cluster", module + "/transport/raftnet", []string{"declares the interfaces"}},
 		{"cluster", module + "/cmd/treenode", []string{"constructs and wires"}},
+		{"cluster/archive", module + "/fsm", nil},
+		{"cluster/archive", "github.com/hashicorp/raft", []string{"a state and its sums"}},
 		{"transport/wire", "net/http", nil},
 		{"transport/wire", "github.com/google/uuid", []string{"no server"}},
 		{"transport/wire", module + "/fsm/tree", []string{"no server"}},
