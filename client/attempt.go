@@ -65,7 +65,16 @@ func (c *Client) attempt(ctx context.Context, e *endpoint, r request, answer any
 		return c.unanswered(ctx, e, r, sent.possible(), err), nil
 	}
 	defer resp.Body.Close() //nolint:errcheck // all that is wanted of it was read
-	body, err := readAnswer(resp.Body, func() { timer.Reset(c.attemptTimeout) })
+	going := func() { timer.Reset(c.attemptTimeout) }
+	if r.stream != nil && resp.StatusCode/100 == 2 {
+		if err := r.stream(progressReader{resp.Body, going}); err != nil {
+			return c.brokenOff(ctx, e, resp, err), nil
+		}
+		c.observeAnswer(resp.Header, nil)
+		c.endpoints.answered(e, resp.Header.Get(wire.HeaderLeader), time.Now())
+		return nil, nil
+	}
+	body, err := readAnswer(resp.Body, going)
 	switch {
 	case errors.Is(err, errAnswerTooLarge):
 		return &failure{
@@ -170,6 +179,18 @@ func (c *Client) unanswered(ctx context.Context, e *endpoint, r request, sent bo
 	}
 	f.err = &wire.Error{Kind: wire.NotApplied, Code: code, Message: "no answer"}
 	return f
+}
+
+// brokenOff is an attempt of which a part of the answer was handed on: another
+// one would begin anew.
+func (c *Client) brokenOff(ctx context.Context, e *endpoint, resp *http.Response, err error) *failure {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return &failure{
+		err:    &wire.Error{Kind: wire.NotApplied, Code: wire.CodeNotReady, Message: "the answer broke off"},
+		status: resp.StatusCode, endpoint: e.url, cause: err, final: true,
+	}
 }
 
 // refused is an attempt that was answered with an error.

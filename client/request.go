@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -30,6 +31,10 @@ type request struct {
 	path   string // escaped, from /v1 on
 	query  url.Values
 	body   []byte // JSON; nil for none
+
+	// stream, where not nil, takes the body of a successful answer instead of
+	// decoding it.
+	stream func(io.Reader) error
 
 	requestID string
 	// retried is true when an earlier call may have sent the request id.
@@ -69,6 +74,14 @@ func (c *Client) get(ctx context.Context, route string, query url.Values, answer
 }
 
 func (c *Client) read(ctx context.Context, r request, answer any) error {
+	if err := c.atLevel(ctx, &r); err != nil {
+		return err
+	}
+	return c.send(ctx, r, answer)
+}
+
+// atLevel makes a request a read at the context's consistency.
+func (c *Client) atLevel(ctx context.Context, r *request) error {
 	s := settingsOf(ctx)
 	level := s.consistency
 	if level == "" {
@@ -84,7 +97,7 @@ func (c *Client) read(ctx context.Context, r request, answer any) error {
 		r.query.Set(wire.ParamIndex, strconv.FormatUint(max(c.Index(), s.minIndex), 10))
 	}
 	r.effect = reads
-	return c.send(ctx, r, answer)
+	return nil
 }
 
 // mutate sends a mutation under the context's request id or a new one.
@@ -127,6 +140,11 @@ type calling struct {
 func (c *Client) send(ctx context.Context, r request, answer any) error {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
+	return c.sendUntil(ctx, r, answer)
+}
+
+// sendUntil is send with no other bound than the context's.
+func (c *Client) sendUntil(ctx context.Context, r request, answer any) error {
 	k := &calling{c: c, request: r, tried: map[*endpoint]bool{}, hopeless: true}
 	if given := settingsOf(ctx).endpoint; given != "" {
 		u, err := parseEndpoint(given, c.scheme())

@@ -67,7 +67,8 @@ type DirectoryCheckpoint struct {
 	Own Digest `json:"own,omitzero"`
 }
 
-// DirectoryState is the state after the last entry that can be applied.
+// DirectoryState is the state after the last entry that can be applied, or that of
+// an archive.
 type DirectoryState struct {
 	Index           uint64 `json:"index"`
 	Digest          Digest `json:"digest"`
@@ -246,6 +247,9 @@ func (d *Directory) compareCheckpoints(r *DirectoryReport, marked map[uint64]*fs
 	r.Contradictions = append(r.Contradictions, fmt.Sprintf(
 		"the checkpoint at index %d says that the state at %d has digest %v, but the entries lead to %v", c.Index, c.Marked, c.Digest, c.Own))
 }
+
+// StateOf describes a state, and checks every invariant of it.
+func StateOf(v *fsm.View) *DirectoryState { return stateOf(v.Index, v) }
 
 func stateOf(index uint64, v *fsm.View) *DirectoryState {
 	t := v.Tree

@@ -119,8 +119,9 @@ const recordsGathered = 1 << 18
 type recordWriter struct {
 	w      io.Writer
 	sum    hash.Hash
-	c      codec  // of one record
-	buf    []byte // what is to be written
+	digest hash.Hash // gets what is flushed as well, unless it is nil
+	c      codec     // of one record
+	buf    []byte    // what is to be written
 	counts [recordFooter]uint64
 	err    error
 }
@@ -132,6 +133,9 @@ func newRecordWriter(to io.Writer) *recordWriter {
 func (w *recordWriter) flush() {
 	if w.err == nil {
 		w.sum.Write(w.buf)
+		if w.digest != nil {
+			w.digest.Write(w.buf)
+		}
 		_, w.err = w.w.Write(w.buf)
 	}
 	w.buf = w.buf[:0]
@@ -175,11 +179,31 @@ func (w *recordWriter) records(t *tree.State) {
 }
 
 // WriteSnapshot writes the view. It may run beside Apply: a view never changes.
-func (v *View) WriteSnapshot(to io.Writer) error {
+func (v *View) WriteSnapshot(to io.Writer) error { return v.writeSnapshot(to, nil) }
+
+// WriteSnapshotDigest is WriteSnapshot and Digest in one walk.
+func (v *View) WriteSnapshotDigest(to io.Writer) ([sha256.Size]byte, error) {
+	meta := newRecordWriter(io.Discard)
+	put(meta, recordHeader, v.Tree.Meta(), (*codec).meta)
+	meta.flush()
+	err := v.writeSnapshot(to, meta.sum)
+	return [sha256.Size]byte(meta.sum.Sum(nil)), err
+}
+
+// writeSnapshot writes the view. The digest gets the bytes of the tree's records.
+func (v *View) writeSnapshot(to io.Writer, digest hash.Hash) error {
 	w := newRecordWriter(to)
 	w.buf = append(append(w.buf, snapshotMagic...), snapshotVersion)
 	put(w, recordHeader, snapshotHeader{v.Index, v.logTime, v.Tree.Meta(), v.requests.floor}, (*codec).header)
+	if digest != nil {
+		w.flush()
+	}
+	w.digest = digest
 	w.records(v.Tree)
+	if digest != nil {
+		w.flush()
+	}
+	w.digest = nil
 	v.requests.byID.All(func(_ tree.UUID, a *answer) bool { return put(w, recordAnswer, *a, (*codec).answer) })
 	counts := w.counts
 	put(w, recordFooter, counts, (*codec).counts)

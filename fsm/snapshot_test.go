@@ -45,6 +45,10 @@ func TestSnapshotRoundTrips(t *testing.T) {
 		furnish()
 		before := j.m.View()
 		b := snapshot(t, before)
+		var both bytes.Buffer
+		if digest, err := before.WriteSnapshotDigest(&both); err != nil || digest != before.Digest() || !bytes.Equal(both.Bytes(), b) {
+			t.Errorf("in one walk: digest %x, %v", digest, err)
+		}
 		m := New(nil)
 		// A reader that gives one byte at a time, as a network may.
 		if err := m.Restore(iotest.OneByteReader(bytes.NewReader(b))); err != nil {

@@ -53,28 +53,26 @@ type Header struct {
 	// Consistency is that of the read: with linearizable, the state has all that
 	// was acknowledged before the backup began.
 	Consistency string `json:"consistency"`
-	// Digest is the SHA-256 of the state's canonical form, in hexadecimal.
-	Digest    string `json:"digest"`
-	Providers int    `json:"providers"`
-	Consumers int    `json:"consumers"`
+	Providers   int    `json:"providers"`
+	Consumers   int    `json:"consumers"`
 	// Program is the version of the program that wrote it.
 	Program string `json:"program"`
 }
 
-// footer follows the snapshot.
-type footer struct {
-	SnapshotBytes int64 `json:"snapshot_bytes"`
+// Footer is what is known once the state is written.
+type Footer struct {
+	// Digest is the SHA-256 of the state's canonical form, in hexadecimal; see
+	// fsm.View.Digest.
+	Digest        string `json:"digest"`
+	SnapshotBytes int64  `json:"snapshot_bytes"`
 }
 
 // HeaderOf is the header of a view, without what only its node knows: ClusterID,
-// NodeID, Term, Time, Consistency and Program. It walks the state, through
-// the writer, which may wait or end it; see fsm.View.DigestThrough.
-func HeaderOf(v *fsm.View, through io.Writer) (Header, error) {
-	digest, err := v.DigestThrough(through)
+// NodeID, Term, Time, Consistency and Program.
+func HeaderOf(v *fsm.View) Header {
 	return Header{
-		Index: v.Index, Revision: v.Tree.Revision(), Digest: hex.EncodeToString(digest[:]),
-		Providers: v.Tree.NumProviders(), Consumers: v.Tree.NumConsumers(),
-	}, err
+		Index: v.Index, Revision: v.Tree.Revision(), Providers: v.Tree.NumProviders(), Consumers: v.Tree.NumConsumers(),
+	}
 }
 
 // Write writes the archive of a view, which may go on beside the state machine.
@@ -84,12 +82,13 @@ func Write(to io.Writer, h Header, v *fsm.View) error {
 	w.write(append([]byte(magic), version))
 	w.record(h)
 	p := pieces{w: w, buf: make([]byte, 4, 4+pieceBytes)}
-	if err := v.WriteSnapshot(&p); err != nil {
+	digest, err := v.WriteSnapshotDigest(&p)
+	if err != nil {
 		return err
 	}
 	p.flush()
 	w.write(make([]byte, 4))
-	w.record(footer{p.bytes})
+	w.record(Footer{hex.EncodeToString(digest[:]), p.bytes})
 	w.write(w.sum.Sum(nil))
 	return w.err
 }

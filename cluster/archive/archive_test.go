@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +39,7 @@ func view(t testing.TB, providers int) *fsm.View {
 
 func archiveOf(t testing.TB, v *fsm.View) ([]byte, Header) {
 	t.Helper()
-	h, err := HeaderOf(v, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := HeaderOf(v)
 	h.ClusterID, h.NodeID, h.Term, h.Consistency, h.Program = "c", "n1", 3, "linearizable", "test"
 	h.Time = time.Date(2026, 11, 26, 12, 0, 0, 123456000, time.UTC)
 	var b bytes.Buffer
@@ -55,6 +53,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, n := range []int{0, 3, 5000} { // the last has several pieces
 		v := view(t, n)
 		b, h := archiveOf(t, v)
+		digest := v.Digest()
 		if n == 5000 && len(b) < 2*pieceBytes {
 			t.Fatalf("%d bytes are not two pieces", len(b))
 		}
@@ -65,7 +64,7 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d, %s: %v", n, name, err)
 			}
-			if c.Header != h || c.Bytes != int64(len(b)) || back.Digest() != v.Digest() || back.Index != v.Index {
+			if c.Header != h || c.Bytes != int64(len(b)) || c.Digest != hex.EncodeToString(digest[:]) || back.Digest() != digest || back.Index != v.Index {
 				t.Errorf("%d, %s: %+v", n, name, c)
 			}
 		}
@@ -122,8 +121,8 @@ func TestHeaderIsOfTheState(t *testing.T) {
 	v := view(t, 3)
 	_, h := archiveOf(t, v)
 	for what, change := range map[string]func(*Header){
-		"digest": func(h *Header) { h.Digest = strings.Repeat("0", 2*sha256.Size) }, "index": func(h *Header) { h.Index++ },
-		"revision": func(h *Header) { h.Revision-- }, "providers": func(h *Header) { h.Providers++ }, "consumers": func(h *Header) { h.Consumers++ },
+		"index":    func(h *Header) { h.Index++ },
+		"revision": func(h *Header) { h.Revision-- }, "number of providers": func(h *Header) { h.Providers++ }, "number of consumers": func(h *Header) { h.Consumers++ },
 	} {
 		wrong := h
 		change(&wrong)
@@ -131,9 +130,25 @@ func TestHeaderIsOfTheState(t *testing.T) {
 		if err := Write(&b, wrong, v); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := Read(&b); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "does not describe") {
+		if _, _, err := Read(&b); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "it says that its state has the "+what) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// So is a footer.
+func TestFooterIsOfTheState(t *testing.T) {
+	v := view(t, 3)
+	b, _ := archiveOf(t, v)
+	digest := v.Digest()
+	wrong := bytes.Replace(b[:len(b)-sha256.Size], []byte(hex.EncodeToString(digest[:])), bytes.Repeat([]byte("0"), 2*sha256.Size), 1)
+	sum := sha256.Sum256(wrong)
+	wrong = append(wrong, sum[:]...)
+	if _, err := Verify(bytes.NewReader(wrong)); err != nil {
+		t.Errorf("the sums fit: %v", err)
+	}
+	if _, v, err := Read(bytes.NewReader(wrong)); v != nil || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "digest 000") {
+		t.Errorf("another digest: %v", err)
 	}
 }
 

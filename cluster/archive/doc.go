@@ -18,7 +18,7 @@
 //   - What follows the end is an error, so that two archives in one file, or the
 //     remains of a longer one, are seen.
 //   - Read also checks the state: every invariant of it, and that its digest, index
-//     and counts are those of the header.
+//     and counts are those that header and footer say.
 //   - Reading allocates no more than what is there, whatever lengths it says.
 //
 // # Known limits

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 // Content is what an archive was found to hold.
 type Content struct {
 	Header
+	Footer
 	// Bytes is the size of the whole archive.
 	Bytes int64 `json:"bytes"`
 }
@@ -58,21 +60,23 @@ func Read(from io.Reader) (Content, *fsm.View, error) {
 // Is reports whether bytes begin as an archive does.
 func Is(begin []byte) bool { return bytes.HasPrefix(begin, []byte(magic)) }
 
-// check compares the header with the state.
+// check compares what is said of the state with the state.
 func (c Content) check(v *fsm.View) error {
 	if err := v.Tree.Check(); err != nil {
 		return err
 	}
-	is, err := HeaderOf(v, io.Discard)
-	if err != nil {
-		return err
-	}
-	want := c.Header
-	is.ClusterID, is.NodeID, is.Term, is.Time, is.Consistency, is.Program = want.ClusterID, want.NodeID, want.Term, want.Time, want.Consistency, want.Program
-	if is != want {
-		return fmt.Errorf("the header does not describe the state: index %d, revision %d, %d providers, %d consumers, digest %s, "+
-			"but the state has index %d, revision %d, %d providers, %d consumers, digest %s",
-			want.Index, want.Revision, want.Providers, want.Consumers, want.Digest, is.Index, is.Revision, is.Providers, is.Consumers, is.Digest)
+	is := HeaderOf(v)
+	digest := v.Digest()
+	for _, of := range []struct{ what, said, is string }{
+		{"index", fmt.Sprint(c.Index), fmt.Sprint(is.Index)},
+		{"revision", fmt.Sprint(c.Revision), fmt.Sprint(is.Revision)},
+		{"number of providers", fmt.Sprint(c.Providers), fmt.Sprint(is.Providers)},
+		{"number of consumers", fmt.Sprint(c.Consumers), fmt.Sprint(is.Consumers)},
+		{"digest", c.Digest, hex.EncodeToString(digest[:])},
+	} {
+		if of.said != of.is {
+			return fmt.Errorf("it says that its state has the %s %s, and that has %s", of.what, of.said, of.is)
+		}
 	}
 	return nil
 }
@@ -177,12 +181,11 @@ func (r *reader) archive(take func(snapshot io.Reader) error) (Content, error) {
 	if !p.ended {
 		return c, errors.New("bytes follow the snapshot's end")
 	}
-	var f footer
-	if err := r.record("footer", &f); err != nil {
+	if err := r.record("footer", &c.Footer); err != nil {
 		return c, err
 	}
-	if f.SnapshotBytes != p.bytes {
-		return c, fmt.Errorf("its snapshot has %d bytes, and its footer says %d", p.bytes, f.SnapshotBytes)
+	if c.SnapshotBytes != p.bytes {
+		return c, fmt.Errorf("its snapshot has %d bytes, and its footer says %d", p.bytes, c.SnapshotBytes)
 	}
 	want := r.sum.Sum(nil)
 	have := make([]byte, sha256.Size)

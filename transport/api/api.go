@@ -36,6 +36,8 @@ type Config struct {
 	Policy *policy.Policy
 	// MetricsForAll serves /metrics to everyone.
 	MetricsForAll bool
+	// Version is the program's, for archives.
+	Version string
 }
 
 const requestTimeoutDefault = 10 * time.Second
@@ -57,6 +59,9 @@ type server struct {
 	open []string
 	// treeMax and namesMax bound the answers that have no pages.
 	treeMax, namesMax int
+	// backups has a place for each archive that may be written at once.
+	backups chan struct{}
+	version string
 	// newRequestID makes the id of a mutation that came without one.
 	newRequestID func() (tree.UUID, error)
 }
@@ -66,6 +71,7 @@ func newServer(node Node, c Config) *server {
 		node: node, timeout: c.RequestTimeout, log: c.Logger, metrics: c.Metrics, auth: c.Auth, policy: c.Policy,
 		mux: http.NewServeMux(), now: time.Now, newRequestID: newRequestID,
 		treeMax: treeProvidersMax, namesMax: namesMax,
+		backups: make(chan struct{}, backupsMax), version: c.Version,
 	}
 	if s.timeout <= 0 {
 		s.timeout = requestTimeoutDefault

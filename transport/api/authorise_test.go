@@ -67,7 +67,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, r := range routes() {
 		may := map[string]bool{
 			"admin":   true,
-			"service": r.action != policy.WriteCluster,
+			"service": r.action != policy.WriteCluster && r.action != policy.Backup,
 			"watcher": slices.Contains([]string{
 				policy.ReadProviders, policy.ReadConsumers, policy.ReadVocabulary, policy.ReadCluster, policy.ReadMetrics, policy.ReadDescription,
 			}, r.action),

@@ -24,7 +24,9 @@
 // bounds an encoded command too, below what fits a body: a populate of many
 // providers may have to be split. A request ends
 // after Config.RequestTimeout, except for the writing of its answer: the
-// owner's http.Server bounds that, and the header.
+// owner's http.Server bounds that, and the header. An archive (GET /v1/backup) takes
+// longer than that: each piece of it has 30 seconds to be written, and a node writes two
+// at once.
 //
 // # Known limits
 //

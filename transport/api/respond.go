@@ -16,8 +16,10 @@ import (
 type answer struct {
 	location string // of what was created
 	body     any
-	// stream writes a body that is too long to build in memory first.
+	// stream writes a body that is too long to build in memory first. Its media
+	// type is JSON where there is no other.
 	stream func(io.Writer) error
+	media  string
 }
 
 // response is a ResponseWriter that remembers what it was told.
@@ -59,6 +61,9 @@ func (r *response) answer(status int, a answer) error {
 		return r.json(status, a.body)
 	}
 	r.asJSON()
+	if a.media != "" {
+		r.Header().Set("Content-Type", a.media)
+	}
 	r.WriteHeader(status)
 	if r.head {
 		return nil

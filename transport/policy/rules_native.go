@@ -17,7 +17,9 @@ const (
 	ReadCluster = "treenode:cluster:read"
 	// WriteCluster changes who belongs to the cluster and who leads it.
 	WriteCluster = "treenode:cluster:write"
-	ReadMetrics  = "treenode:metrics"
+	// Backup takes the whole state away at once.
+	Backup      = "treenode:backup"
+	ReadMetrics = "treenode:metrics"
 	// ReadDescription is about /openapi.json.
 	ReadDescription = "treenode:openapi"
 )
@@ -36,6 +38,7 @@ var nativeActions = map[string]string{
 	Transact:        writers,
 	ReadCluster:     readers,
 	WriteCluster:    "rule:admin_api",
+	Backup:          "rule:admin_api",
 	ReadMetrics:     readers,
 	ReadDescription: "rule:admin_or_service_api or role:reader",
 }

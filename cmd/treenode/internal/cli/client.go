@@ -31,7 +31,7 @@ var (
 func clientCommands() []*cobra.Command {
 	all := []*cobra.Command{
 		newTree(), newProvider(), newInventory(), newTrait(), newClass(), newAggregate(), newDevice(),
-		newClaim(), newTxn(), newReshape(), newCluster(), newHealth(), newAgent(),
+		newClaim(), newTxn(), newReshape(), newCluster(), newHealth(), newAgent(), newBackup(),
 	}
 	for _, cmd := range all {
 		strictArgs(cmd)

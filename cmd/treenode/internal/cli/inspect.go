@@ -27,13 +27,15 @@ var (
 func newInspect() *cobra.Command {
 	var entries string
 	cmd := &cobra.Command{
-		Use:   "inspect DIR [DIR2]",
-		Short: "Look into the data directory of a stopped node, or compare two",
+		Use:   "inspect DIR|ARCHIVE [DIR2]",
+		Short: "Look into the data directory of a stopped node, or an archive, or compare two",
 		Long: "Show what a data directory holds: members, term and vote, the log's range, snapshots and whether their\n" +
 			"sums fit, checkpoints, and the counts and the digest of the state after the last entry. Raft does not\n" +
 			"write down how far the log is committed: what comes after \"committed at least\" may not be.\n\n" +
 			"With two directories, find the first index at which they part: an entry that differs, or the first state\n" +
 			"that differs although the entries are the same.\n\n" +
+			"Of an archive (see \"treenode backup\"; - is standard input), show what it says and what it holds: all sums are\n" +
+			"checked, every invariant of the state, and that it is the state that the archive says it is.\n\n" +
 			"The nodes must not run. Nothing in a directory is changed: the log is read from a copy, which needs its\n" +
 			"size in the directory for temporary files ($TMPDIR).\n\n" +
 			"Exit codes: 0 whole, or both the same; 1 they differ, or a directory contradicts itself or its\n" +
@@ -41,7 +43,8 @@ func newInspect() *cobra.Command {
 		Example: "  treenode inspect /var/lib/treenode\n" +
 			"  treenode inspect /var/lib/treenode -o json\n" +
 			"  treenode inspect /var/lib/treenode --entries 100:120\n" +
-			"  treenode inspect n1/data n2/data      # where do they part?",
+			"  treenode inspect n1/data n2/data      # where do they part?\n" +
+			"  treenode inspect monday.archive",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			format, err := oneOf(cmd, "output", formats)
@@ -49,6 +52,12 @@ func newInspect() *cobra.Command {
 				return err
 			}
 			s := &session{cmd: cmd, format: format, quiet: func() {}}
+			if args[0] == standardStream || isFile(args[0]) {
+				if entries != "" || len(args) == 2 {
+					return usage("%s is not a directory: an archive is inspected alone, and has no entries", args[0])
+				}
+				return s.inspectArchive(args[0])
+			}
 			switch {
 			case entries != "" && len(args) == 2:
 				return usage("entries: of one directory at a time")

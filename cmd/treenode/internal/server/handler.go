@@ -51,7 +51,7 @@ func newHandlers(node *cluster.Supervised, c Config, metrics *health.Metrics) (*
 		return nil, fmt.Errorf("placement: %w", err)
 	}
 	native := api.New(node, api.Config{
-		RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api"),
+		RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api"), Version: c.Version,
 		Auth: c.Auth, Policy: c.Policy, MetricsForAll: c.MetricsForAll,
 	})
 	return &handlers{native, of}, nil
