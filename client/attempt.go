@@ -89,7 +89,9 @@ func (c *Client) attempt(ctx context.Context, e *endpoint, r request, answer any
 		if answer != nil {
 			// What an earlier attempt may have left would be merged.
 			reflect.ValueOf(answer).Elem().SetZero()
-			if err := json.Unmarshal(body, answer); err != nil {
+			if text, plain := answer.(*[]byte); plain {
+				*text = body
+			} else if err := json.Unmarshal(body, answer); err != nil {
 				f := c.unanswered(ctx, e, r, true, err)
 				f.status, f.hopeless = resp.StatusCode, true
 				f.err.Message = "the answer is not the JSON expected"

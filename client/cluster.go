@@ -33,6 +33,14 @@ func (c *Client) cluster(ctx context.Context, q url.Values) (wire.Cluster, error
 	return answer, err
 }
 
+// Metrics returns the metrics of the node asked, in Prometheus' text format;
+// WithEndpoint chooses the node.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
+	var text []byte
+	err := c.send(ctx, request{effect: reads, method: http.MethodGet, path: "/metrics"}, &text)
+	return text, err
+}
+
 // AddMember takes a node into the cluster. An error of kind unknown has no
 // request id: Members shows what happened.
 func (c *Client) AddMember(ctx context.Context, m wire.AddMember) error {

@@ -311,6 +311,10 @@ func TestMembers(t *testing.T) {
 				if m.Voter {
 					count++
 				}
+				// They share this machine's clock.
+				if m.ClockOffset == nil || m.ClockOffset.Abs() > time.Minute {
+					return fmt.Errorf("the clock of %s is off by %v", m.NodeID, m.ClockOffset)
+				}
 			}
 			if count != want || len(members) != want {
 				return fmt.Errorf("%d voters of %d members", count, len(members))

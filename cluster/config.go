@@ -185,7 +185,7 @@ func (c *Config) check() error {
 		c.TrailingLogs = 2 * c.SnapshotThreshold
 	}
 	if c.Space == nil {
-		c.Space = spaceOf
+		c.Space = SpaceOf
 	}
 	if c.Clock == nil {
 		c.Clock = clock.Now

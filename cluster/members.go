@@ -46,10 +46,12 @@ func (n *Node) Members(ctx context.Context) ([]Member, error) {
 }
 
 func (n *Node) inquire(ctx context.Context, m *Member) {
+	begun := n.config.Clock()
 	h, err := n.hello(), error(nil)
 	if m.RaftID != n.raftID {
 		h, err = n.greet(ctx, m.Peer)
 	}
+	took := time.Since(begun)
 	switch {
 	case err != nil:
 		m.Error = err.Error()
@@ -57,6 +59,11 @@ func (n *Node) inquire(ctx context.Context, m *Member) {
 		m.Error = "server " + h.RaftID + " answers at its address"
 	default:
 		m.Healthy, m.API, m.Applied, m.Version = true, h.API, h.Applied, h.Version
+		if h.Clock != 0 {
+			// It looked at its clock some time between; half of it is the best guess.
+			offset := time.UnixMicro(h.Clock).Sub(begun.Round(0)) - took/2
+			m.ClockOffset = &offset
+		}
 	}
 }
 

@@ -5,8 +5,8 @@ import "syscall"
 // readOnly is the flag of a file system mounted read-only, ST_RDONLY.
 const readOnly = 1
 
-// spaceOf is what the file system of a directory has for this user.
-func spaceOf(dir string) (Space, error) {
+// SpaceOf is what the file system of a directory has for this user.
+func SpaceOf(dir string) (Space, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return Space{}, err

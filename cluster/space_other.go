@@ -4,5 +4,5 @@ package cluster
 
 import "errors"
 
-// spaceOf is not known here; a full disk is noticed by a write that fails.
-func spaceOf(string) (Space, error) { return Space{}, errors.ErrUnsupported }
+// SpaceOf is not known here; a full disk is noticed by a write that fails.
+func SpaceOf(string) (Space, error) { return Space{}, errors.ErrUnsupported }

@@ -1,6 +1,10 @@
 package cluster
 
-import "github.com/treenode/treenode/fsm"
+import (
+	"time"
+
+	"github.com/treenode/treenode/fsm"
+)
 
 // Level is a read level.
 type Level uint8
@@ -43,7 +47,10 @@ type Member struct {
 	API     string // URL of its API, if it answered
 	Applied uint64
 	Version string
-	Error   string // why it did not answer
+	// ClockOffset is how far its wall clock is ahead of that of the node asked, to
+	// within the time that the answer took; nil if it does not tell.
+	ClockOffset *time.Duration
+	Error       string // why it did not answer
 }
 
 // View is the state a read shows.

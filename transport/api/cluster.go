@@ -52,10 +52,15 @@ func showMember(m cluster.Member) wire.Member {
 	if m.Voter {
 		role = "voter"
 	}
-	return wire.Member{
+	shown := wire.Member{
 		ID: m.NodeID, RaftID: m.RaftID, Peer: m.Peer, API: m.API, Role: role, Leader: m.Leader,
 		Healthy: m.Healthy, Applied: m.Applied, Version: m.Version, Error: m.Error,
 	}
+	if m.ClockOffset != nil {
+		millis := m.ClockOffset.Milliseconds()
+		shown.ClockOffsetMillis = &millis
+	}
+	return shown
 }
 
 // clusterChanged answers a change of the cluster with what this node knows of it.

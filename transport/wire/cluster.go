@@ -2,16 +2,19 @@ package wire
 
 // Member is one node of the cluster as the leader's configuration has it.
 type Member struct {
-	ID      string `json:"id"`              // the node id its operator gave
-	RaftID  string `json:"raft_id"`         // node id and instance of its data directory
-	Peer    string `json:"peer"`            // host:port of its peer listener
-	API     string `json:"api"`             // URL of its API; empty when it can't be asked
-	Role    string `json:"role"`            // "voter", "nonvoter"
-	Leader  bool   `json:"leader"`          // whether it leads now
-	Healthy bool   `json:"healthy"`         // whether it answered just now
-	Applied uint64 `json:"applied"`         // index it has applied
-	Version string `json:"version"`         // of its binary
-	Error   string `json:"error,omitempty"` // why it did not answer
+	ID      string `json:"id"`      // the node id its operator gave
+	RaftID  string `json:"raft_id"` // node id and instance of its data directory
+	Peer    string `json:"peer"`    // host:port of its peer listener
+	API     string `json:"api"`     // URL of its API; empty when it can't be asked
+	Role    string `json:"role"`    // "voter", "nonvoter"
+	Leader  bool   `json:"leader"`  // whether it leads now
+	Healthy bool   `json:"healthy"` // whether it answered just now
+	Applied uint64 `json:"applied"` // index it has applied
+	Version string `json:"version"` // of its binary
+	// ClockOffsetMillis is how far its clock is ahead of the answering node's, in
+	// milliseconds; absent if it did not tell.
+	ClockOffsetMillis *int64 `json:"clock_offset_millis,omitempty"`
+	Error             string `json:"error,omitempty"` // why it did not answer
 }
 
 // Cluster describes the cluster as one node sees it.

@@ -32,6 +32,7 @@ func clientCommands() []*cobra.Command {
 	all := []*cobra.Command{
 		newTree(), newProvider(), newInventory(), newTrait(), newClass(), newAggregate(), newDevice(),
 		newClaim(), newTxn(), newReshape(), newCluster(), newHealth(), newAgent(), newBackup(),
+		newDoctor(), newTop(),
 	}
 	for _, cmd := range all {
 		strictArgs(cmd)
