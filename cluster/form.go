@@ -232,7 +232,7 @@ func (n *Node) bootstrap(ctx context.Context, group []hello) error {
 	servers := make([]raft.Server, len(group))
 	for i, p := range group {
 		if p.RaftID != n.raftID {
-			if err := n.ask(ctx, p.Peer, VerbPledge, pledge{clusterID, self}); err != nil {
+			if err := n.ask(ctx, p.Peer, VerbPledge, pledge{clusterID, self, n.config.NodeID}); err != nil {
 				return fmt.Errorf("node %s gives no pledge: %w", p.NodeID, err)
 			}
 		}

@@ -32,6 +32,7 @@ type testNode struct {
 	config cluster.Config
 	addr   string
 	net    *breakable
+	secure func(*raftnet.Config) // nil for a port without TLS
 }
 
 // breakable is a network that a test can cut.
@@ -99,7 +100,11 @@ func start(t testing.TB, n int, adapt func(*cluster.Config)) []*testNode {
 }
 
 func (n *testNode) tryOpen() error {
-	inner, err := raftnet.Listen(raftnet.Config{Listen: n.addr, Logger: n.config.Logger})
+	port := raftnet.Config{Listen: n.addr, Logger: n.config.Logger}
+	if n.secure != nil {
+		n.secure(&port)
+	}
+	inner, err := raftnet.Listen(port)
 	if err != nil {
 		return err
 	}

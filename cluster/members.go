@@ -67,15 +67,29 @@ func (n *Node) inquire(ctx context.Context, m *Member) {
 	}
 }
 
+// greet asks who answers at an address. At a member's, only that member may.
 func (n *Node) greet(ctx context.Context, addr string) (hello, error) {
+	return n.greetNode(ctx, addr, n.memberAt(addr))
+}
+
+// greetNode is greet where a certain node has to answer; empty for any. What the
+// answer says of the node's id is what the node has proved, if it has to.
+func (n *Node) greetNode(ctx context.Context, addr, nodeID string) (hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	var h hello
-	b, err := n.config.Network.Call(ctx, addr, VerbHello, nil)
+	who := Answerer{Want: nodeID}
+	b, err := n.config.Network.Call(WithAnswerer(ctx, &who), addr, VerbHello, nil)
 	if err == nil {
 		err = json.Unmarshal(b, &h)
 	}
-	return h, err
+	if err == nil && who.Name != "" && (h.NodeID != who.Name || nodeIDOf(h.RaftID) != who.Name) {
+		err = fail(CodeInvalid, nil, "node %s at %s says that it is server %s of node %s", who.Name, addr, h.RaftID, h.NodeID)
+	}
+	if err != nil {
+		return hello{}, err
+	}
+	return h, nil
 }
 
 // AddMember takes the server that answers at the peer address into the
@@ -94,7 +108,9 @@ func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) e
 	if !nodeIDForm.MatchString(nodeIDOf(raftID)) || nodeIDOf(raftID) == raftID {
 		return fail(CodeInvalid, nil, "%q is not the id of a server: node id, @, instance", raftID)
 	}
-	h, err := n.greet(ctx, peer)
+	// Where peers prove who they are, this is the proof that the server is the
+	// node's: whoever asked may have passed the request on.
+	h, err := n.greetNode(ctx, peer, nodeIDOf(raftID))
 	switch {
 	case err != nil:
 		return fail(CodeInvalid, err, "server %s can't be reached at %s", raftID, peer)

@@ -36,7 +36,9 @@ type Network interface {
 	// Addr is the address that peers reach this node at.
 	Addr() string
 	// Call sends one request to the peer at addr and waits for its answer.
-	// Every error it returns is a *CallError or a *PeerError.
+	// Every error it returns is a *CallError or a *PeerError. A network whose
+	// peers prove who they are heeds AnswererOf(ctx): another node than the one
+	// wanted is not sent the request.
 	Call(ctx context.Context, addr string, verb Verb, body []byte) ([]byte, error)
 	// Serve starts answering calls with h. Calls that arrive before are
 	// answered as not ready. It is called once and returns at once.
@@ -60,13 +62,17 @@ func StreamTarget(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress 
 	return addr + "#" + raft.ServerAddress(id)
 }
 
+// NodeOfServer is the node id in a Raft server's id.
+func NodeOfServer(id string) string { return nodeIDOf(id) }
+
 // SplitStreamTarget is the reverse of StreamTarget. Without a server it is empty.
 func SplitStreamTarget(target raft.ServerAddress) (addr, server string) {
 	addr, server, _ = strings.Cut(string(target), "#")
 	return addr, server
 }
 
-// PeerHandler answers the calls of peers. The context ends with the call. An
+// PeerHandler answers the calls of peers. The context ends with the call, and says
+// who calls where that was proved: PeerName. An
 // error that is a *PeerError reaches the caller as it is; any other becomes
 // one of code PeerInternal.
 type PeerHandler interface {

@@ -136,6 +136,9 @@ func open(config Config) (_ *Node, err error) {
 		membersChanged: make(chan struct{}, 1),
 	}
 	n.levels.reached.Store(int64(reached))
+	if namesPeers(config.Network) {
+		n.config.Network = pinned{config.Network, n.memberAt}
+	}
 	n.readRounds.ask = n.askReadIndex
 	n.terms.ask = n.askTerm
 	path, engine, err := config.logAt()

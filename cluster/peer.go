@@ -35,6 +35,7 @@ type hello struct {
 type pledge struct {
 	ClusterID string `json:"cluster_id"`
 	From      string `json:"from"` // the sender's peer address
+	Node      string `json:"node"` // the sender's node id
 }
 
 // join asks to be taken in.
@@ -56,6 +57,9 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 		if err := n.usable(); err != nil {
 			return nil, &PeerError{Code: PeerNotReady, Message: err.Error()}
 		}
+	}
+	if refused := n.admits(ctx, verb); refused != nil {
+		return nil, refused
 	}
 	switch verb {
 	case VerbHello:
@@ -82,9 +86,19 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 		}
 		return encodeIndex(index), nil
 	case VerbPledge:
-		return handle(body, func(p pledge) error { return n.takePledge(p) })
+		return handle(body, func(p pledge) error {
+			if refused := n.admitsPledge(ctx, p); refused != nil {
+				return refused
+			}
+			return n.takePledge(p)
+		})
 	case VerbJoin:
-		return handle(body, func(j join) error { return n.AddMember(ctx, j.RaftID, j.Peer, !j.NonVoter) })
+		return handle(body, func(j join) error {
+			if refused := n.admitsJoin(ctx, j); refused != nil {
+				return refused
+			}
+			return n.AddMember(ctx, j.RaftID, j.Peer, !j.NonVoter)
+		})
 	case VerbAdmin:
 		return handle(body, func(a admin) error { return n.administer(ctx, a) })
 	case VerbDigest:

@@ -33,9 +33,13 @@ import (
 // it entries, twice as long as the time before, up to ten seconds, whatever the
 // heartbeats find out meanwhile. A failure is not told to Raft here while the call
 // still makes sense: it is made again.
+//
+// Where peers prove who they are, what one sends counts only as its own; see
+// acceptors.
 type peerTransport struct {
 	*raft.NetworkTransport
 	hooks
+	accepted *acceptors // nil where streams have no names
 }
 
 // hooks are what a transport asks its node.
@@ -63,12 +67,26 @@ const resendPause = 100 * time.Millisecond
 const peersPooled = 3
 
 func newTransport(n Network, timeout time.Duration, log hclog.Logger, h hooks) peerTransport {
+	log = log.Named("transport")
+	stream, accepted := n.Raft(), (*acceptors)(nil)
+	if namesPeers(n) {
+		accepted = newAcceptors(stream, timeout, log)
+		stream = accepted
+	}
 	return peerTransport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  n.Raft(),
+		Stream:  stream,
 		MaxPool: peersPooled,
 		Timeout: timeout,
-		Logger:  log.Named("transport"),
-	}), h}
+		Logger:  log,
+	}), h, accepted}
+}
+
+// Consumer implements raft.Transport.
+func (t peerTransport) Consumer() <-chan raft.RPC {
+	if t.accepted != nil {
+		return t.accepted.rpcs
+	}
+	return t.NetworkTransport.Consumer()
 }
 
 // SetHeartbeatHandler ignores the handler, which is what turns the path off.

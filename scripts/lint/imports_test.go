@@ -121,6 +121,11 @@ var rules = []rule{
 		onlyReason: serverDep,
 	},
 	{
+		room:       "transport/certs",
+		only:       []string{module + "/transport/certs", "github.com/hashicorp/go-hclog"},
+		onlyReason: "who is let in depends on certificates and nothing else",
+	},
+	{
 		room:       "client",
 		only:       []string{module + "/client", module + "/transport/wire", "github.com/google/uuid"},
 		onlyReason: serverDep,

@@ -68,11 +68,14 @@ func (n *Net) shakeHands(l *link) (preamble, bool) {
 	}
 	if n.config.ServerTLS != nil {
 		secured := tls.Server(l.raw, n.config.ServerTLS)
-		if err := secured.HandshakeContext(n.ctx); err != nil {
+		err := secured.HandshakeContext(n.ctx)
+		if err == nil {
+			err = n.secured(l, secured, "")
+		}
+		if err != nil {
 			n.failed(l, err)
 			return preamble{}, false
 		}
-		l.Conn = secured
 	}
 	p, err := readPreamble(l)
 	var refused *cluster.PeerError
@@ -132,6 +135,6 @@ func (n *Net) failed(l *link, err error) {
 	case errors.Is(err, errGarbage):
 		n.refused(refusedGarbage, l, "it does not speak the peer protocol")
 	default:
-		n.refused(refusedHandshake, l, err.Error())
+		n.refused(refusedHandshake, l, oneLine(err.Error()))
 	}
 }

@@ -41,10 +41,15 @@ func (n *Net) Call(ctx context.Context, addr string, verb cluster.Verb, body []b
 		return nil, n.unsent(addr, err)
 	}
 	defer q.turns.leave()
-	c, err := n.connect(ctx, q)
+	who := cluster.AnswererOf(ctx)
+	if who == nil || n.config.PeerName == nil {
+		who = &cluster.Answerer{}
+	}
+	c, err := n.connect(ctx, q, who.Want)
 	if err != nil {
 		return nil, err
 	}
+	who.Name = c.PeerName()
 	header := requestHeader{verb: verb, bodyLen: uint32(len(body))} //nolint:gosec // checked above
 	if deadline, ok := ctx.Deadline(); ok {
 		// Rounded up: 0 means none.
@@ -86,16 +91,17 @@ func (n *Net) wait(ctx context.Context, p places) error {
 	}
 }
 
-// connect returns an idle connection or a new one. Few are opened at a time:
-// in a burst of calls, most get one that has just become idle.
-func (n *Net) connect(ctx context.Context, q *peer) (*callConn, error) {
-	if c := n.idle(q); c != nil {
+// connect returns an idle connection or a new one, to the node that is wanted
+// where one is. Few are opened at a time: in a burst of calls, most get one that
+// has just become idle.
+func (n *Net) connect(ctx context.Context, q *peer, want string) (*callConn, error) {
+	if c := n.idle(q, want); c != nil {
 		return c, nil
 	}
 	for !q.dials.take() {
 		select {
 		case c := <-q.handed:
-			if n.usable(c) {
+			if n.usable(c) && c.isOf(want) {
 				return c, nil
 			}
 			c.abort()
@@ -109,12 +115,12 @@ func (n *Net) connect(ctx context.Context, q *peer) (*callConn, error) {
 		break
 	}
 	defer q.dials.leave()
-	if c := n.idle(q); c != nil { // it may have become idle while nobody waited
+	if c := n.idle(q, want); c != nil { // it may have become idle while nobody waited
 		return c, nil
 	}
 	dialing, cancel := n.withHandshakeTimeout(ctx)
 	defer cancel()
-	l, err := n.dial(dialing, q.addr, "", kindCall)
+	l, err := n.dial(dialing, q.addr, "", want, kindCall)
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +128,9 @@ func (n *Net) connect(ctx context.Context, q *peer) (*callConn, error) {
 }
 
 // idle returns an idle connection that is still good, or nil.
-func (n *Net) idle(q *peer) *callConn {
+func (n *Net) idle(q *peer, want string) *callConn {
 	for c := n.pool.get(q); c != nil; c = n.pool.get(q) {
-		if n.usable(c) {
+		if n.usable(c) && c.isOf(want) {
 			return c
 		}
 		c.abort()
@@ -146,6 +152,9 @@ func (n *Net) usable(c *callConn) bool {
 		time.Since(c.idleSince) < n.limits.CallIdleTimeout &&
 		c.r.Buffered() == 0 && quiet(c.raw)
 }
+
+// isOf reports whether the other side has proved to be the node that is wanted.
+func (c *callConn) isOf(want string) bool { return want == "" || c.PeerName() == want }
 
 // exchange sends a request and reads the answer.
 func (c *callConn) exchange(h requestHeader, body []byte) ([]byte, error) {

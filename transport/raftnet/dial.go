@@ -13,9 +13,11 @@ import (
 var errHandshakeTimeout = errors.New("the handshake took too long")
 
 // dial opens a connection and does the dialer's part of the handshake. A stream
-// names the server that it is meant for. The context must end. The error is a *cluster.PeerError if the peer refused,
-// otherwise a *cluster.CallError that was not sent.
-func (n *Net) dial(ctx context.Context, addr, server string, k kind) (*link, error) {
+// names the server that it is meant for. A peer that has to prove who it is must be
+// the node that is wanted, where one is. The context must end. The error is
+// a *cluster.PeerError if the peer refused, otherwise a *cluster.CallError that was
+// not sent.
+func (n *Net) dial(ctx context.Context, addr, server, want string, k kind) (*link, error) {
 	// Go turns Nagle's algorithm off on every TCP connection by itself.
 	dialer := net.Dialer{KeepAliveConfig: keepAliveConfig()}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
@@ -27,7 +29,7 @@ func (n *Net) dial(ctx context.Context, addr, server string, k kind) (*link, err
 		return nil, n.unsent(addr, ErrClosed)
 	}
 	stop := context.AfterFunc(ctx, l.abort)
-	err = n.introduce(ctx, l, addr, server, k)
+	err = n.introduce(ctx, l, addr, server, want, k)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -44,13 +46,15 @@ func (n *Net) dial(ctx context.Context, addr, server string, k kind) (*link, err
 }
 
 // introduce says who dials and for whom, and hears whether that is welcome.
-func (n *Net) introduce(ctx context.Context, l *link, addr, server string, k kind) error {
+func (n *Net) introduce(ctx context.Context, l *link, addr, server, want string, k kind) error {
 	if n.config.ClientTLS != nil {
 		secured, err := n.secure(ctx, l.raw, addr)
+		if err == nil {
+			err = n.secured(l, secured, want)
+		}
 		if err != nil {
 			return err
 		}
-		l.Conn = secured
 	}
 	id := *n.clusterID.Load()
 	l.greeted(k, id)
@@ -66,7 +70,7 @@ func (n *Net) introduce(ctx context.Context, l *link, addr, server string, k kin
 	return nil
 }
 
-func (n *Net) secure(ctx context.Context, conn net.Conn, addr string) (net.Conn, error) {
+func (n *Net) secure(ctx context.Context, conn net.Conn, addr string) (*tls.Conn, error) {
 	config := n.config.ClientTLS
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(addr)

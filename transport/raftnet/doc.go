@@ -36,6 +36,10 @@
 //     bytes (on Linux): a snapshot or a batch of entries gets through a narrow
 //     link, however long it takes. A peer that confirms no byte any more ends it
 //     after the time that the deadline was away, or twice that.
+//   - With Config.PeerName both sides of a connection have proved which node they
+//     are before either says a word of the protocol. A stream reaches the node of
+//     the server that it is meant for, a call the node that cluster.AnswererOf
+//     wants, or none; a handler knows who calls.
 //   - CallError.Sent is false only if not one byte of the request was written.
 //     A request is never sent twice. Before an idle connection is used again it
 //     is looked at, so that a peer which restarted meanwhile costs a new
@@ -53,8 +57,10 @@
 // # Known limits
 //
 //   - Without TLS there is neither secrecy nor proof of who speaks: the cluster
-//     id keeps mistakes out, not attackers. Config.ServerTLS and ClientTLS are
-//     the seam for mutual TLS; the certificates are the caller's business.
+//     id keeps mistakes out, not attackers. The certificates are the business of
+//     package transport/certs. A port with TLS and one without don't understand
+//     each other.
+//   - Two processes with one node's key are one node.
 //   - A peer whose process hangs but whose kernel answers is noticed by
 //     deadlines only. Call with a context that ends.
 //   - A call is a connection: hundreds at a time to one peer are hundreds of

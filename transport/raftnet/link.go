@@ -1,6 +1,7 @@
 package raftnet
 
 import (
+	"crypto/x509"
 	"net"
 	"sync"
 )
@@ -17,6 +18,10 @@ type link struct {
 	place     places // that this link takes; may be nil
 	kind      kind
 	clusterID string // the dialer's
+	// peer is the node id that the other side has proved, chain what with. They
+	// are empty where no proof is asked for.
+	peer  string
+	chain []*x509.Certificate
 }
 
 // track makes a link of a connection. It returns nil and closes the connection
@@ -41,6 +46,13 @@ func (l *link) greeted(k kind, clusterID string) {
 	l.n.mu.Lock()
 	defer l.n.mu.Unlock()
 	l.kind, l.clusterID = k, clusterID
+}
+
+// PeerName implements cluster.NamedStream.
+func (l *link) PeerName() string {
+	l.n.mu.Lock()
+	defer l.n.mu.Unlock()
+	return l.peer
 }
 
 // occupy takes a place for as long as the link is open.

@@ -3,6 +3,7 @@ package raftnet
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -35,6 +36,10 @@ type Config struct {
 	// Both or none must be set. A ClientTLS without a ServerName verifies the
 	// host that is dialed.
 	ServerTLS, ClientTLS *tls.Config
+	// PeerName reads from a verified certificate which node it is of. Where it is
+	// set, with TLS, a peer without such a certificate is refused, a stream or call
+	// goes only to the node that it is meant for, and handlers are told who calls.
+	PeerName func(*x509.Certificate) (nodeID string, ok bool)
 	// Limits has the bounds. Zero fields take their default.
 	Limits Limits
 }
@@ -84,6 +89,9 @@ func Listen(config Config) (*Net, error) {
 	}
 	if (config.ServerTLS == nil) != (config.ClientTLS == nil) {
 		return nil, errors.New("peer TLS: only one of ServerTLS and ClientTLS is set")
+	}
+	if config.PeerName != nil && config.ServerTLS == nil {
+		return nil, errors.New("peer TLS: PeerName is set without TLS")
 	}
 	if config.Listen == "" {
 		return nil, errors.New("peer listen address is empty")

@@ -40,6 +40,9 @@ type request struct {
 func (n *Net) serve(l *link, caller string) {
 	s := &session{n: n, link: l, r: bufio.NewReaderSize(l, callBufferLen), caller: caller}
 	s.ctx, s.cancel = context.WithCancel(n.ctx)
+	if n.config.PeerName != nil {
+		s.ctx = cluster.WithPeerName(s.ctx, l.PeerName())
+	}
 	s.idle()
 	s.next()
 }

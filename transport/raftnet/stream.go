@@ -62,6 +62,9 @@ func (s *streamLayer) stopped() bool {
 	}
 }
 
+// NamesPeers implements cluster.NamesPeers.
+func (s *streamLayer) NamesPeers() bool { return s.n.config.PeerName != nil }
+
 // Addr implements net.Listener: the address that peers use.
 func (s *streamLayer) Addr() net.Addr { return peerAddr(s.n.addr) }
 
@@ -79,7 +82,7 @@ func (s *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 	}
 	ctx, cancel := context.WithTimeoutCause(s.n.ctx, timeout, errHandshakeTimeout)
 	defer cancel()
-	l, err := s.n.dial(ctx, addr, server, kindRaft)
+	l, err := s.n.dial(ctx, addr, server, cluster.NodeOfServer(server), kindRaft)
 	if err != nil {
 		return nil, err
 	}
