@@ -3,6 +3,7 @@ package bareanswer
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"strconv"
@@ -30,6 +31,10 @@ func (c *conn) answer() []byte {
 		return nil
 	}
 	r.RemoteAddr = c.RemoteAddr().String()
+	if secured, ok := c.Conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		state := secured.ConnectionState()
+		r.TLS = &state
+	}
 	h := c.answerer(r)
 	if h == nil {
 		return nil

@@ -66,6 +66,9 @@ type conn struct {
 	refused bool
 }
 
+// NetConn is the connection below, as with tls.Conn.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // next is called once a request is answered and its body is read.
 func (c *conn) next() {
 	c.mu.Lock()

@@ -60,7 +60,7 @@ func (c *connection) open(deadline time.Time) error {
 	var err error
 	var conn net.Conn
 	if c.base.Scheme == "https" {
-		conn, err = (&tls.Dialer{}).DialContext(ctx, "tcp", address)
+		conn, err = (&tls.Dialer{Config: c.target.TLS}).DialContext(ctx, "tcp", address)
 	} else {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -21,6 +22,9 @@ type Target struct {
 	URLs []string
 	// Token is sent as X-Auth-Token.
 	Token string
+	// TLS is how https is spoken, and what URLs without a scheme mean, where it is
+	// not nil.
+	TLS *tls.Config
 	// Native, where not nil, speaks to the same service's native API: worlds
 	// are made in fewer, larger steps. Nothing measured goes through it.
 	Native *client.Client
@@ -41,7 +45,11 @@ func (t *Target) Check() error {
 	t.bases = nil
 	for _, text := range t.URLs {
 		if !strings.Contains(text, "://") {
-			text = "http://" + text
+			scheme := "http"
+			if t.TLS != nil {
+				scheme = "https"
+			}
+			text = scheme + "://" + text
 		}
 		u, err := url.Parse(strings.TrimRight(text, "/"))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.User != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type benchFlags struct {
 	list          bool
 	leaderOnly    bool
 	nodeArgs      []string
+	tls           *tls.Config // of the targets
 }
 
 func newBench() *cobra.Command {
@@ -55,6 +57,10 @@ func newBench() *cobra.Command {
 			if _, err := oneOf(cmd, "output", benchFormats); err != nil {
 				return err
 			}
+			var err error
+			if o.tls, err = clientTLS(cmd); err != nil {
+				return err
+			}
 			if err := o.check(); err != nil {
 				return err
 			}
@@ -69,6 +75,7 @@ func newBench() *cobra.Command {
 	f.StringSliceVar(&o.Only, "row", nil, "only rows of these names or patterns, such as claims@64 or claims@*")
 	f.BoolVar(&o.list, "list", false, "list the workloads and their rows")
 	f.StringSliceVar(&o.targets, "target", nil, "URLs of the service to measure; clients take them in turn (default: a cluster of its own)")
+	clientTLSFlags(cmd)
 	f.StringSliceVar(&o.skip, "skip", nil, "rows to leave out, by name or pattern")
 	f.StringSliceVar(&o.compare, "compare", nil, "URLs of a second service, measured after the first")
 	f.StringSliceVar(&o.skipOnCompare, "skip-on-compare", nil, "rows that the second service is spared, by name or pattern")
@@ -117,7 +124,7 @@ func (o *benchFlags) check() error {
 	}
 	for flag, urls := range map[string][]string{"target": o.targets, "compare": o.compare} {
 		if len(urls) > 0 {
-			t := bench.Target{URLs: urls, Token: o.token}
+			t := bench.Target{URLs: urls, Token: o.token, TLS: o.tls}
 			if err := t.Check(); err != nil {
 				return usage("%s: %w", flag, err)
 			}
@@ -212,7 +219,7 @@ func (o *benchFlags) measure(ctx context.Context, report *benchReport) error {
 		if len(o.targets) == 0 {
 			return o.own(ctx)
 		}
-		t := bench.Target{Name: strings.Join(o.targets, ","), URLs: o.targets, Token: o.token, Skip: o.skip}
+		t := bench.Target{Name: strings.Join(o.targets, ","), URLs: o.targets, Token: o.token, TLS: o.tls, Skip: o.skip}
 		return bench.Run(ctx, &t, o.Options)
 	}
 	result, err := first()
@@ -222,7 +229,7 @@ func (o *benchFlags) measure(ctx context.Context, report *benchReport) error {
 	if err != nil || len(o.compare) == 0 {
 		return err
 	}
-	t := bench.Target{Name: strings.Join(o.compare, ","), URLs: o.compare, Token: o.token, Skip: append(o.skip, o.skipOnCompare...)}
+	t := bench.Target{Name: strings.Join(o.compare, ","), URLs: o.compare, Token: o.token, TLS: o.tls, Skip: append(o.skip, o.skipOnCompare...)}
 	options := o.Options
 	options.Measuring = nil
 	result, err = bench.Run(ctx, &t, options)

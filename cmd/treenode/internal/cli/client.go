@@ -62,6 +62,7 @@ func clientFlags(cmd *cobra.Command) *cobra.Command {
 	f.Duration("timeout", timeoutDefault, "how long to try, all attempts together")
 	f.String("consistency", consistencies[0], "what reads show: "+strings.Join(consistencies, ", "))
 	f.StringP("output", "o", formats[0], strings.Join(formats, ", "))
+	clientTLSFlags(cmd)
 	completeFlag(cmd, "consistency", consistencies...)
 	completeFlag(cmd, "output", formats...)
 	return cmd
@@ -132,8 +133,17 @@ func connect(cmd *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(endpoints, client.WithTimeout(timeout),
-		client.WithDefaultConsistency(wire.Consistency(level)), client.WithUserAgent("treenode/"+version))
+	options := []client.Option{
+		client.WithTimeout(timeout), client.WithDefaultConsistency(wire.Consistency(level)), client.WithUserAgent("treenode/" + version),
+	}
+	secure, err := clientTLS(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if secure != nil {
+		options = append(options, client.WithTLS(secure))
+	}
+	c, err := client.New(endpoints, options...)
 	if err != nil {
 		return nil, usage("endpoint: %w", err)
 	}

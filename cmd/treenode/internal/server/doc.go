@@ -8,6 +8,9 @@
 // listener down and closes Failed. Shutdown
 // lets requests under way finish, hands leadership over, and flushes.
 //
-// Known limits: there is no TLS and no authentication yet. Listeners other
-// than loopback are refused unless Config.Insecure says that this is known.
+// A listener that others can reach, without TLS or without authentication, is
+// refused unless Config.Insecure says that this is known. Certificates are read
+// again when their files change; see package certs.
+//
+// Known limits: HTTP/1.1 only.
 package server

@@ -18,7 +18,10 @@ const pprofConnectionTimeout = 10 * time.Second
 // checkPprof refuses addresses that others can reach, without a way round:
 // profiles tell what is in memory, and cost whoever is asked.
 func checkPprof(addr string) error {
-	if addr != "" && checkListen("pprof", addr, false) != nil {
+	if addr == "" {
+		return nil
+	}
+	if local, err := isLocal("pprof", addr); err != nil || !local {
 		return fmt.Errorf("pprof: %q is not host:port of loopback, and profiles are for this machine only", addr)
 	}
 	return nil

@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/net/netutil"
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/bareanswer"
+	"github.com/treenode/treenode/transport/certs"
 	"github.com/treenode/treenode/transport/policy"
-	"github.com/treenode/treenode/transport/raftnet"
 )
 
 // Limits of the HTTP listener.
@@ -42,8 +40,16 @@ type Config struct {
 	BootstrapExpect int
 	Join            []string
 	NonVoter        bool
-	Insecure        bool
-	RequestTimeout  time.Duration
+	// TLS and PeerTLS name the certificates of the two ports; one without any
+	// speaks plain text.
+	TLS     certs.APIFiles
+	PeerTLS certs.PeerFiles
+	// Authenticated says that everybody who uses the API has to prove who it is.
+	Authenticated bool
+	// Insecure allows listeners that others can reach where TLS or authentication
+	// is missing.
+	Insecure       bool
+	RequestTimeout time.Duration
 	// RaftLog is what keeps the log on disk; see cluster.Config.
 	RaftLog string
 	// DiskReserve is in bytes; see cluster.Config.
@@ -84,17 +90,17 @@ type Server struct {
 	pprof    *http.Server // nil if not asked for
 	url      string
 	listener net.Listener
-	failOnce sync.Once
-	failed   chan struct{}
-	err      error
+	// stopWatching ends the look-out for changed certificates.
+	stopWatching context.CancelFunc
+	failOnce     sync.Once
+	failed       chan struct{}
+	err          error
 }
 
 // Start opens the listeners and the node. The error names what is at fault.
 func Start(c Config) (*Server, error) {
-	for _, l := range []struct{ flag, addr string }{{"listen", c.Listen}, {"peer-listen", c.PeerListen}} {
-		if err := checkListen(l.flag, l.addr, c.Insecure); err != nil {
-			return nil, err
-		}
+	if err := c.checkListeners(); err != nil {
+		return nil, err
 	}
 	if err := checkPprof(c.Pprof); err != nil {
 		return nil, err
@@ -103,11 +109,15 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	apiCerts, peerCerts, err := loadCerts(c)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, err
 	}
-	s := &Server{listener: listener, url: urlOf(listener.Addr(), c.Advertise), failed: make(chan struct{})}
+	listener, err := listenAPI(c.Listen, apiCerts, c.Logger)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{listener: listener, url: urlOf(listener.Addr(), c.Advertise, apiCerts, c.Logger), failed: make(chan struct{})}
 	lastCrash := crashOf(c.DataDir)
 	s.node, err = cluster.Supervise(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
@@ -116,13 +126,7 @@ func Start(c Config) (*Server, error) {
 		SnapshotThreshold: c.SnapshotThreshold,
 		DiskReserve:       c.DiskReserve,
 		Observe:           metrics.Observe, ObserveLog: metrics.ObserveLog,
-	}, func() (cluster.Network, error) {
-		network, err := raftnet.Listen(raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger})
-		if err != nil {
-			return nil, fmt.Errorf("peer-listen: %w", err)
-		}
-		return network, nil
-	}, lastCrash)
+	}, newPeerPort(c, peerCerts).listen, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -140,43 +144,17 @@ func Start(c Config) (*Server, error) {
 		}
 	}
 	s.http = &http.Server{
-		Handler:        handler,
+		Handler: withTLS(handler), ConnContext: ofConnection,
 		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),
 	}
-	go s.serve(bareanswer.Install(s.http, netutil.LimitListener(listener, connectionsMax), handler.ofBadLength))
+	go s.serve(bareanswer.Install(s.http, listener, handler.ofBadLength))
 	go s.watch()
+	watching, stop := context.WithCancel(context.Background())
+	s.stopWatching = stop
+	watchCerts(watching, apiCerts, peerCerts)
 	return s, nil
-}
-
-// checkListen refuses addresses that others can reach, unless told so.
-func checkListen(flag, addr string, insecure bool) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("%s: %q is not host:port: %w", flag, addr, err)
-	}
-	ip, err := netip.ParseAddr(host)
-	if host == "localhost" || err == nil && ip.IsLoopback() || insecure {
-		return nil
-	}
-	return fmt.Errorf("%s: %s can be reached by others, and there is no encryption or authentication yet; "+
-		"say --insecure-listen to accept that", flag, addr)
-}
-
-// urlOf is where other nodes' clients reach the API: where it listens, or at
-// the advertised host where it listens everywhere.
-func urlOf(addr net.Addr, advertise string) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return ""
-	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-		if host, _, err = net.SplitHostPort(advertise); err != nil {
-			return ""
-		}
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 func (s *Server) serve(l net.Listener) {
@@ -214,6 +192,7 @@ func (s *Server) Err() error { return s.err }
 // Shutdown stops taking requests, lets those under way finish while the
 // context allows, hands leadership over and closes everything.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopWatching()
 	// Leadership first: requests under way then go on at the new leader.
 	err := s.node.HandOver(ctx)
 	if shut := s.http.Shutdown(ctx); shut != nil {
