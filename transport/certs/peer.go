@@ -162,7 +162,7 @@ func (p *Peer) ServerTLS() *tls.Config {
 	}
 }
 
-// ClientTLS: see ServerTLS.
+// ClientTLS is the dialer's configuration; see ServerTLS.
 func (p *Peer) ClientTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,

@@ -22,7 +22,7 @@ const (
 
 // readFile reads a whole file of bounded size.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

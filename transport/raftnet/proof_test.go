@@ -188,7 +188,7 @@ func TestStrangers(t *testing.T) {
 		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
-		talk := net.Conn(conn)
+		talk := conn
 		switch {
 		case name == "plain bytes":
 			fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n")
