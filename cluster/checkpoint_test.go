@@ -293,6 +293,23 @@ func TestMarksWaitForOldMembers(t *testing.T) {
 	}
 }
 
+// A cluster of new programs keeps the way back while it is told to.
+func TestMarksWaitForTheOperator(t *testing.T) {
+	node := start(t, 1, func(c *cluster.Config) { c.CheckpointInterval, c.Level = -1, fsm.LevelFirst })[0]
+	last := node.Status().Applied
+	var e *cluster.Error
+	if _, err := node.Checkpoint(t.Context()); !errors.As(err, &e) || e.Code != cluster.CodeNotReady || !strings.Contains(e.Error(), "level 2") {
+		t.Errorf("the checkpoint ends with %v", err)
+	}
+	if now := node.Status().Applied; now != last {
+		t.Errorf("the log went from %d to %d", last, now)
+	}
+	ahead := layOut(t, 1, func(c *cluster.Config) { c.Level = fsm.Level + 1 })[0]
+	if err := ahead.tryOpen(); err == nil || !strings.Contains(err.Error(), "entry-level") {
+		t.Errorf("a node that is to use entries it does not know opens with %v", err)
+	}
+}
+
 // Random histories, with checkpoints all the time, never halt a node: not
 // across restarts, snapshots and changes of leader.
 func TestEqualStatesNeverHalt(t *testing.T) {

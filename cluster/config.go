@@ -129,7 +129,9 @@ type Config struct {
 	Authorize func(Origin, fsm.Command) error
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
-	// Level is for tests: what this node says that it reads; see fsm.Level.
+	// Level is the newest level of log entries that this node says it reads, and
+	// proposes; 0 is fsm.Level. With less, no entries come into the log that an
+	// older program would halt at, and there is a way back to that.
 	Level int
 	// WrapLog, Space and Clock are for tests: what stands between the log and its
 	// disk, how much of a file system is free, and the wall clock.
@@ -156,6 +158,8 @@ func (c *Config) check() error {
 		return fail(CodeInvalid, nil, "raft-log %q is none of %s, %s", c.RaftLog, logstore.EngineWAL, logstore.EngineBolt)
 	case c.SnapshotThreshold > snapshotThresholdMax:
 		return fail(CodeInvalid, nil, "snapshot-threshold is %d; it must be at most %d", c.SnapshotThreshold, snapshotThresholdMax)
+	case c.Level < 0 || c.Level > fsm.Level:
+		return fail(CodeInvalid, nil, "entry-level is %d; it must be from %d to %d", c.Level, fsm.LevelFirst, fsm.Level)
 	case c.BootstrapExpect > 1 && len(c.Join) == 0:
 		return fail(CodeInvalid, nil, "bootstrap-expect %d needs join addresses to find the other nodes at", c.BootstrapExpect)
 	}

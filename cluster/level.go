@@ -187,6 +187,9 @@ func (n *Node) allRead(ctx context.Context, level int) error {
 	if n.levelReached() >= level {
 		return nil
 	}
+	if n.config.Level < level {
+		return fail(CodeNotReady, nil, "this node is told not to use entries of level %d", level)
+	}
 	servers, err := n.servers()
 	if err != nil {
 		return err

@@ -83,9 +83,10 @@ type Node struct {
 	cause    error // of stopped; set before it closes
 
 	closeOnce sync.Once
-	raftEnded chan struct{} // closed once no goroutine of Raft is left
-	gone      chan struct{} // closed once nothing of it is left
-	goneErr   error         // set before gone closes
+	raftEnded chan struct{}  // closed once no goroutine of Raft is left
+	writers   sync.WaitGroup // what writes into the data directory beside Raft
+	gone      chan struct{}  // closed once nothing of it is left
+	goneErr   error          // set before gone closes
 }
 
 // leaderAPI is where the API of a server is reached.
@@ -214,7 +215,7 @@ func open(config Config) (_ *Node, err error) {
 	close(n.opened)
 	config.Network.Serve(n)
 	go n.scrub()
-	go n.keepPeers()
+	n.writers.Go(n.keepPeers)
 	go n.watchRoom()
 	go n.tidy()
 	go n.snapshotBySize()
@@ -517,6 +518,7 @@ func (n *Node) Close() error {
 		go func() {
 			err := n.endRaft()
 			n.levels.saving.Wait()
+			n.writers.Wait()
 			n.ahead.Close()
 			n.goneErr = errors.Join(err, n.store.Close())
 			close(n.gone)

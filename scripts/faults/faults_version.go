@@ -22,6 +22,10 @@ func versionFaults() []fault {
 // previousFlag is a flag of serve that the faults of versions need.
 const previousFlag = "checkpoint-interval"
 
+// wayBack keeps entries out of the log that the previous program does not read, for
+// a cluster that goes back to it. That ignores the variable.
+const wayBack = "TREENODE_ENTRY_LEVEL=2"
+
 // programOf is what a node is started from, and its variables.
 func (r *run) programOf(node int) (program string, env []string) {
 	switch {
@@ -29,6 +33,8 @@ func (r *run) programOf(node int) (program string, env []string) {
 		return r.previous, nil
 	case r.failpoints != "":
 		return r.failpoints, r.environment(node)
+	case slices.Contains(r.Faults, "rolling-upgrade"):
+		return "", []string{wayBack}
 	}
 	return "", nil
 }

@@ -101,6 +101,7 @@ func newServe() *cobra.Command {
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback where TLS or authentication is missing")
 	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
 	f.DurationVar(&c.CheckpointInterval, "checkpoint-interval", time.Minute, "how often the nodes' states are compared while they change; 0 for never")
+	f.IntVar(&c.EntryLevel, "entry-level", 0, "newest level of log entries to use: a lower one than treenode version says keeps the way back to an older version open (default: all)")
 	f.DurationVar(&c.ScrubInterval, "scrub-interval", time.Hour, "how long the node rests after it has read all that it has on disk to find damage")
 	f.Uint64Var(&c.SnapshotThreshold, "snapshot-threshold", 0, "entries of the log after which a snapshot is written; 32 MiB of log are enough too (default: 16384)")
 	p.add(f)

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/treenode/treenode/fsm"
 )
 
 // version and revision are set by the release build (-ldflags -X). Other builds
@@ -18,12 +20,12 @@ var (
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version",
+		Short:   "Print the version, and which log entries it reads",
 		Example: "  treenode version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "treenode %s (revision %s, %s %s/%s)\n",
-				version, builtFrom(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "treenode %s (revision %s, %s %s/%s)\nlog entries up to level %d\n",
+				version, builtFrom(), runtime.Version(), runtime.GOOS, runtime.GOARCH, fsm.Level)
 			return err
 		},
 	}

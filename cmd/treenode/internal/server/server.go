@@ -57,6 +57,9 @@ type Config struct {
 	// CheckpointInterval is how often the states are compared; see
 	// cluster.Config. Negative for never.
 	CheckpointInterval time.Duration
+	// EntryLevel is the newest level of log entries to use; see
+	// cluster.Config.Level. 0 for all.
+	EntryLevel int
 	// SnapshotThreshold is after how many entries a snapshot is written; see
 	// cluster.Config.
 	SnapshotThreshold uint64
@@ -123,6 +126,7 @@ func Start(c Config) (*Server, error) {
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
 		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
 		Timing: cluster.Timing{Request: c.RequestTimeout, Scrub: c.ScrubInterval}, CheckpointInterval: c.CheckpointInterval,
+		Level:             c.EntryLevel,
 		SnapshotThreshold: c.SnapshotThreshold,
 		DiskReserve:       c.DiskReserve,
 		Observe:           metrics.Observe, ObserveLog: metrics.ObserveLog,
