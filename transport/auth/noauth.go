@@ -6,7 +6,7 @@ import (
 )
 
 // TokenHeader carries the token of who asks.
-const TokenHeader = "X-Auth-Token"
+const TokenHeader = "X-Auth-Token" //nolint:gosec // a name
 
 // systemScopeHeader is OpenStack-System-Scope in the form in which net/http
 // keeps headers: others cost memory to find.

@@ -27,6 +27,7 @@ const reserveMiBMax = 1 << 30
 func newServe() *cobra.Command {
 	var c server.Config
 	var p placementFlags
+	var a authFlags
 	var configFile, logLevel, logFormat string
 	var reserveMiB uint64
 	cmd := &cobra.Command{
@@ -78,6 +79,9 @@ func newServe() *cobra.Command {
 			if err := p.apply(&c); err != nil {
 				return err
 			}
+			if err := a.apply(&c, logger); err != nil {
+				return err
+			}
 			if c.CheckpointInterval <= 0 {
 				c.CheckpointInterval = -1
 			}
@@ -104,6 +108,7 @@ func newServe() *cobra.Command {
 	f.IntVar(&c.EntryLevel, "entry-level", 0, "newest level of log entries to use: a lower one than treenode version says keeps the way back to an older version open (default: all)")
 	f.DurationVar(&c.ScrubInterval, "scrub-interval", time.Hour, "how long the node rests after it has read all that it has on disk to find damage")
 	f.Uint64Var(&c.SnapshotThreshold, "snapshot-threshold", 0, "entries of the log after which a snapshot is written; 32 MiB of log are enough too (default: 16384)")
+	a.add(cmd)
 	p.add(f)
 	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")

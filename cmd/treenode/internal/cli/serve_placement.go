@@ -13,16 +13,15 @@ import (
 
 // placementFlags are the flags of serve that are about the Placement API.
 type placementFlags struct {
-	auth, policyMode, policyFile string
-	origins                      []string
-	project, user                string
-	order                        string
-	random, metricsForAll        bool
-	maxGenerated, compressFrom   int
+	policyMode, policyFile     string
+	origins                    []string
+	project, user              string
+	order                      string
+	random, metricsForAll      bool
+	maxGenerated, compressFrom int
 }
 
 func (p *placementFlags) add(f *pflag.FlagSet) {
-	f.StringVar(&p.auth, "auth", "noauth2", "how the Placement API knows who calls: noauth2 believes the token (user:project)")
 	f.StringVar(&p.policyMode, "policy-mode", "secure", "who may do what in both APIs: secure, legacy or open")
 	f.BoolVar(&p.metricsForAll, "metrics-for-all", false, "serve /metrics to everyone, without authentication")
 	f.StringVar(&p.policyFile, "policy-file", "", "YAML file with rules in oslo.policy's language that override single rules of the mode")
@@ -37,9 +36,6 @@ func (p *placementFlags) add(f *pflag.FlagSet) {
 
 // apply checks the flags and hands them on.
 func (p *placementFlags) apply(c *server.Config) error {
-	if p.auth != "noauth2" {
-		return usage("auth: %q is not noauth2", p.auth)
-	}
 	var file []byte
 	if p.policyFile != "" {
 		var err error

@@ -18,7 +18,10 @@ func TestServeRefuses(t *testing.T) {
 	}
 	data := filepath.Join(dir, "data")
 	for _, c := range []struct{ args, want string }{
-		{"--auth keystone", `auth: "keystone"`},
+		{"--auth kerberos", `auth: "kerberos"`},
+		{"--auth keystone", "auth-keystone-file: "},
+		{"--auth-keystone-file " + policy, "auth-keystone-file: "},
+		{"--auth keystone --auth-keystone-file " + policy, "ours: there is no such key"},
 		{"--policy-mode strict", `policy-mode: "strict"`},
 		{"--policy-file " + filepath.Join(dir, "none"), "policy-file: "},
 		{"--policy-file " + policy, "policy-file: rule ours"},
