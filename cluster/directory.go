@@ -53,6 +53,9 @@ type directorySnapshot struct {
 // it is damaged (a *logstore.CorruptError or a *DamageError inside).
 func OpenDirectory(path string) (*Directory, error) {
 	d := &Directory{Path: path, config: Config{DataDir: path}}
+	if _, err := os.Lstat(d.config.path(foundedDir)); err == nil {
+		return nil, fail(CodeInvalid, nil, "restoring or recovering %s was interrupted at its end: start the node on it once, which finishes that", path)
+	}
 	b, err := os.ReadFile(d.config.path(identityFile))
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "%s is not a data directory", path)

@@ -101,6 +101,21 @@
 // byte. They show what a node that starts there would have: a state that was
 // wrong in the memory of a process alone leaves no trace but diverged.json.
 //
+// # A cluster that begins with a state
+//
+// Restore makes the data directory of a new cluster of one node from the state of an
+// archive (package cluster/archive), Directory.Recover from that of a member whose
+// cluster lost its majority for good (restore.go, recover.go). Both give it an id of
+// its own, so that nobody of the other cluster mixes with it, a log that is empty
+// behind a snapshot (found.go), and higher numbers, so that what clients know of the
+// other cluster means nothing here. The directory is there whole or as it was before.
+//
+// Numbers go up by a bound that no provider or consumer comes to in practice, not one
+// that none can come to: a client that knew one which changed more than a thousand
+// times a second ever since could overwrite. A provider that was made after the state
+// was taken, and is made again after, begins with generation 0 as it did before. And
+// nothing keeps a majority of the old members, if it comes back, from being a cluster.
+//
 // # Lines at which a node may be killed
 //
 // failpoint.Reach marks lines of this package and of the log store at which the
@@ -121,6 +136,5 @@
 // clock as wrong makes for requests that come without one. In a cluster with members
 // that do not tell their clocks yet, the leader takes theirs to be like its own.
 //
-// One voter is added or removed at a time. A cluster that lost its majority
-// for good has no way back in this version.
+// One voter is added or removed at a time.
 package cluster

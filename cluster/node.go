@@ -117,6 +117,9 @@ func open(config Config) (_ *Node, err error) {
 	if marked != nil {
 		return nil, fail(CodeInvalid, marked.damage(), "data directory %s is not used while it has %s", config.DataDir, markFile)
 	}
+	if _, err := finishFounding(config.DataDir); err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s: what was restored or recovered can't be moved to its place", config.DataDir)
+	}
 	id, err := openDataDir(config.DataDir, config.NodeID)
 	if err != nil {
 		return nil, err
