@@ -66,13 +66,17 @@ func showConsumer(c tree.Consumer, choose func(tree.Provider) bool) wire.Consume
 		UUID: c.UUID().String(), Project: c.Project(), User: c.User(), Type: c.Type(), Generation: c.Generation(),
 		Allocations: []wire.Allocation{}, CreatedAt: timeOf(c.CreatedAt()), UpdatedAt: timeOf(c.UpdatedAt()),
 	}
-	for _, owner := range []*string{&shown.Project, &shown.User} {
-		if *owner == "" {
-			*owner = ownerUnknown
+	for _, part := range []struct {
+		name, otherwise string
+		value           *string
+	}{
+		{wire.UnsetProject, ownerUnknown, &shown.Project}, {wire.UnsetUser, ownerUnknown, &shown.User},
+		{wire.UnsetType, typeDefault, &shown.Type},
+	} {
+		if *part.value == "" {
+			*part.value = part.otherwise
+			shown.Unset = append(shown.Unset, part.name)
 		}
-	}
-	if shown.Type == "" {
-		shown.Type = typeDefault
 	}
 	for _, a := range c.Allocations() {
 		if !choose(a.Provider) {

@@ -66,15 +66,25 @@ type ProviderAnswer struct {
 
 // Consumer is a consumer and its allocations, in the order they were claimed.
 type Consumer struct {
-	UUID        string       `json:"uuid"`
-	Project     string       `json:"project"`
-	User        string       `json:"user"`
-	Type        string       `json:"type"`
+	UUID    string `json:"uuid"`
+	Project string `json:"project"`
+	User    string `json:"user"`
+	Type    string `json:"type"`
+	// Unset names which of project, user and type nobody gave, so that what is
+	// shown there is a default.
+	Unset       []string     `json:"unset,omitempty"`
 	Generation  uint64       `json:"generation"`
 	Allocations []Allocation `json:"allocations"`
 	CreatedAt   time.Time    `json:"created_at"`
 	UpdatedAt   time.Time    `json:"updated_at"`
 }
+
+// The parts of a Consumer that Unset may name.
+const (
+	UnsetProject = "project"
+	UnsetUser    = "user"
+	UnsetType    = "type"
+)
 
 // ConsumerAnswer is one consumer.
 type ConsumerAnswer struct {
