@@ -33,6 +33,7 @@ func clientCommands() []*cobra.Command {
 		newTree(), newProvider(), newInventory(), newTrait(), newClass(), newAggregate(), newDevice(),
 		newClaim(), newTxn(), newReshape(), newCluster(), newHealth(), newAgent(), newBackup(),
 		newDoctor(), newTop(),
+		newImport(), newExport(),
 	}
 	for _, cmd := range all {
 		strictArgs(cmd)

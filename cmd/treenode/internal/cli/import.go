@@ -87,6 +87,14 @@ func (o *importer) run(cmd *cobra.Command) error {
 	s.quiet = progressOf(cmd.ErrOrStderr(), func() string { return *o.doing.Load() })
 	defer s.quiet()
 	ctx := client.WithConsistency(cmd.Context(), wire.Linearizable)
+	began := time.Now()
+	target, known, _, err := migrate.ReadCluster(ctx, s.Client, o.says)
+	if err != nil {
+		return s.explain(err)
+	}
+	if err := o.PlanOptions.Refuse(target); err != nil && !o.verify { // before the long way through the source
+		return &codeError{exitRejected, err}
+	}
 	read, err := o.read(ctx, cmd.InOrStdin(), o.says)
 	if err != nil {
 		return err
@@ -96,9 +104,13 @@ func (o *importer) run(cmd *cobra.Command) error {
 			read.Passes, read.Unsettled)
 	}
 	if o.verify {
-		return o.compare(ctx, read)
+		return o.compare(read, target)
 	}
-	return o.write(ctx, read)
+	plan, err := migrate.NewPlan(read.Contents, target, known, o.PlanOptions)
+	if err != nil {
+		return &codeError{exitRejected, err}
+	}
+	return o.write(ctx, read, plan, began)
 }
 
 func (o *importer) says(what string) { o.doing.Store(&what) }
@@ -112,16 +124,7 @@ type imported struct {
 	Seconds   float64 `json:"seconds"`
 }
 
-func (o *importer) write(ctx context.Context, read migrate.Read) error {
-	began := time.Now()
-	target, known, _, err := migrate.ReadCluster(ctx, o.s.Client, o.says)
-	if err != nil {
-		return o.s.explain(err)
-	}
-	plan, err := migrate.NewPlan(read.Contents, target, known, o.PlanOptions)
-	if err != nil {
-		return &codeError{exitRejected, err}
-	}
+func (o *importer) write(ctx context.Context, read migrate.Read, plan *migrate.Plan, began time.Time) error {
 	result := imported{Summary: plan.Summary, DryRun: o.dryRun, Unsettled: read.Unsettled}
 	if !o.dryRun {
 		if err := plan.Apply(ctx, o.s.Client, o.says); err != nil {
@@ -153,9 +156,9 @@ func printImported(out io.Writer, r imported) error {
 	if err := printTable(out, []string{"", "created", "changed", "removed", "equal"}, rows); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("done in %d transactions, and compared: nothing differs at index %d\n", r.Transactions, r.Index)
+	text := fmt.Sprintf("done (transactions: %d), and compared: nothing differs at index %d\n", r.Transactions, r.Index)
 	if r.DryRun {
-		text = fmt.Sprintf("nothing was written; it would take %d transactions\n", r.Transactions)
+		text = fmt.Sprintf("nothing was written (transactions: %d)\n", r.Transactions)
 	}
 	if r.Unsettled != "" {
 		text += "the source had not come to rest (" + r.Unsettled + "): import again with --prune once its clients have stopped\n"
@@ -175,11 +178,7 @@ type compared struct {
 	Differences []migrate.Difference `json:"differences"`
 }
 
-func (o *importer) compare(ctx context.Context, read migrate.Read) error {
-	target, _, _, err := migrate.ReadCluster(ctx, o.s.Client, o.says)
-	if err != nil {
-		return o.s.explain(err)
-	}
+func (o *importer) compare(read migrate.Read, target *migrate.Contents) error {
 	found := migrate.Compare(read.Contents, target, o.compareOptions())
 	if err := o.printDifferences(found, read, target); err != nil {
 		return err

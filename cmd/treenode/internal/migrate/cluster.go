@@ -13,7 +13,7 @@ import (
 const (
 	// readsMax is how often a cluster is read again because it changed.
 	readsMax  = 10
-	readPause = 200 * time.Millisecond
+	readPause = 50 * time.Millisecond
 )
 
 // At names the state of a cluster that was read.

@@ -1,11 +1,15 @@
 package migrate_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -41,24 +45,59 @@ func TestImportIsComplete(t *testing.T) {
 	}
 }
 
-// After each number of transactions, a run that ends there, with its last
-// answer lost, is finished by the next one.
+// cut stands before a node and hands requests on, until a number of
+// transactions has come; from then on no answer arrives. Of the last one it
+// depends on the number whether it happens.
+type cut struct {
+	to     string
+	after  int64
+	stop   func() // called when the first answer is lost
+	seen   atomic.Int64
+	active sync.WaitGroup
+}
+
+func (c *cut) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.active.Add(1)
+	defer c.active.Done()
+	n := int64(0)
+	if strings.HasSuffix(r.URL.Path, "/txn") {
+		n = c.seen.Add(1)
+	}
+	lost := n > c.after
+	if !lost || n == c.after+1 && c.after%2 == 0 {
+		body, _ := io.ReadAll(r.Body)
+		ahead, err := http.NewRequest(r.Method, c.to+r.URL.RequestURI(), bytes.NewReader(body))
+		if err != nil {
+			panic(err)
+		}
+		ahead.Header = r.Header.Clone()
+		resp, err := http.DefaultClient.Do(ahead)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer resp.Body.Close()
+		if !lost {
+			w.WriteHeader(resp.StatusCode)
+			_, _ = io.Copy(w, resp.Body)
+			return
+		}
+	}
+	c.stop()
+	panic(http.ErrAbortHandler)
+}
+
+// After each number of transactions, a run that ends there is finished by the
+// next one.
 func TestImportIsResumed(t *testing.T) {
 	from := storetest.New(t)
 	furnish(t, from.URL, 900) // more than one transaction of consumers
 	source := readSource(t, from.URL)
 	for after := int64(0); ; after++ {
 		to := storetest.New(t)
-		var written atomic.Int64
-		ctx, cancel := context.WithCancel(context.Background())
-		to.Before = func(_ http.ResponseWriter, r *http.Request) bool {
-			if strings.HasSuffix(r.URL.Path, "/txn") && written.Add(1) > after {
-				cancel()
-				return after%2 == 0 // it happens, or not
-			}
-			return false
-		}
-		c := connect(t, to.URL)
+		ctx, cancel := context.WithCancel(t.Context())
+		between := &cut{to: to.URL, after: after, stop: cancel}
+		server := httptest.NewServer(between)
+		c := connect(t, server.URL)
 		have, known := readCluster(t, c)
 		plan, err := migrate.NewPlan(source, have, known, migrate.PlanOptions{})
 		if err != nil {
@@ -67,6 +106,8 @@ func TestImportIsResumed(t *testing.T) {
 		err = plan.Apply(ctx, c, quiet)
 		whole := ctx.Err() == nil
 		cancel()
+		between.active.Wait() // what is under way may happen still
+		server.Close()
 		if (err == nil) != whole {
 			t.Fatalf("ended after %d transactions: %v", after, err)
 		}
@@ -76,9 +117,8 @@ func TestImportIsResumed(t *testing.T) {
 			}
 			return
 		}
-		to.Before = nil
 		carry(t, source, to, migrate.PlanOptions{Resume: true})
-		target, _ := readCluster(t, c)
+		target, _ := readCluster(t, connect(t, to.URL))
 		wantEqual(t, source, target, exact)
 	}
 }

@@ -6,11 +6,20 @@ import (
 	"slices"
 )
 
+// Refuse says why the options do not allow to write into a target that holds
+// what this one does; nil if they do.
+func (o PlanOptions) Refuse(target *Contents) error {
+	if o.Resume || o.Merge || o.Prune || target.Empty() {
+		return nil
+	}
+	return fmt.Errorf("the target is not empty: it has %s; --resume goes on with an import that was interrupted, "+
+		"--merge adds to what is there, --prune makes it equal to the source", target.Counts())
+}
+
 // obstacles are what speaks against the plan, all of it.
 func (p *planner) obstacles() Obstacles {
-	if !p.options.onto() && !p.target.Empty() {
-		return Obstacles{fmt.Sprintf("the target is not empty: it has %s; --resume goes on with an import that was interrupted, "+
-			"--merge adds to what is there, --prune makes it equal to the source", p.target.Counts())}
+	if err := p.options.Refuse(p.target); err != nil {
+		return Obstacles{err.Error()}
 	}
 	var found Obstacles
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }

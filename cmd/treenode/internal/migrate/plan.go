@@ -28,8 +28,6 @@ type PlanOptions struct {
 	Prune bool
 }
 
-func (o PlanOptions) onto() bool { return o.Resume || o.Merge || o.Prune }
-
 // Plan is what makes a target hold what a source holds.
 type Plan struct {
 	// Summary counts what is done.

@@ -192,7 +192,7 @@ func (s *Source) get(ctx context.Context, path string, answer any) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(attemptPause << attempt):
+		case <-time.After(attemptPause << (attempt - 1)):
 		}
 	}
 }

@@ -45,6 +45,10 @@ type held struct {
 	resources  map[string]int64
 }
 
+func (h held) equal(o held) bool {
+	return h.generation == o.generation && maps.Equal(h.resources, o.resources)
+}
+
 // sourceReader gathers what a source holds over several passes.
 type sourceReader struct {
 	s  *Source
@@ -187,7 +191,7 @@ func (r *sourceReader) provider(ctx context.Context, l listed) (fresh bool, err 
 	known, had := r.providers[l.uuid]
 	r.mu.Unlock()
 	if !had || known.Generation != l.generation || known.Name != l.name || known.Parent != l.parent {
-		p := Provider{UUID: l.uuid, Name: l.name, Parent: l.parent}
+		p := Provider{UUID: l.uuid, Name: l.name, Parent: l.parent, Used: known.Used}
 		if err := r.parts(ctx, base, &p); err != nil {
 			if gone(err) { // the next pass does not see it any more
 				return true, nil
@@ -207,9 +211,24 @@ func (r *sourceReader) provider(ctx context.Context, l listed) (fresh bool, err 
 		return false, err
 	}
 	r.mu.Lock()
+	before, counted := r.claims[l.uuid]
 	r.claims[l.uuid] = claims
 	r.mu.Unlock()
-	return fresh, nil
+	if counted && maps.EqualFunc(before, claims, held.equal) {
+		return fresh, nil
+	}
+	// A consumer that goes leaves no trace in the generation. What is used is
+	// read after the claims, so that it is not older than they are.
+	used, err := r.usedOf(ctx, base)
+	if gone(err) {
+		return true, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.providers[l.uuid]
+	p.Used = used
+	r.providers[l.uuid] = p
+	return fresh, err
 }
 
 // parts reads what a provider has. Its generation is the one before all of
@@ -223,16 +242,6 @@ func (r *sourceReader) parts(ctx context.Context, base string, p *Provider) erro
 		return err
 	}
 	p.Generation, p.Inventories = inventories.Generation, inventories.Inventories
-	var usages struct{ Usages map[string]int64 }
-	if err := r.s.get(ctx, base+"/usages", &usages); err != nil {
-		return err
-	}
-	p.Used = map[string]int64{}
-	for class, used := range usages.Usages {
-		if used != 0 {
-			p.Used[class] = used
-		}
-	}
 	var traits struct{ Traits []string }
 	if err := r.s.get(ctx, base+"/traits", &traits); err != nil {
 		return err
@@ -250,6 +259,14 @@ func (r *sourceReader) parts(ctx context.Context, base string, p *Provider) erro
 		p.Aggregates = append(p.Aggregates, u)
 	}
 	return nil
+}
+
+// usedOf is what the source says is used of each class of a provider.
+func (r *sourceReader) usedOf(ctx context.Context, base string) (map[string]int64, error) {
+	var answer struct{ Usages map[string]int64 }
+	err := r.s.get(ctx, base+"/usages", &answer)
+	maps.DeleteFunc(answer.Usages, func(_ string, used int64) bool { return used == 0 })
+	return answer.Usages, err
 }
 
 func (r *sourceReader) claimsOf(ctx context.Context, base string) (map[string]held, error) {
@@ -316,7 +333,7 @@ func (r *sourceReader) staleConsumers() []string {
 		fits := had && len(known.Allocations) == len(told)
 		for _, a := range known.Allocations {
 			h, ok := told[a.Provider]
-			fits = fits && ok && h.generation == known.Generation && maps.Equal(h.resources, a.Resources)
+			fits = fits && ok && h.equal(held{known.Generation, a.Resources})
 		}
 		if !fits {
 			stale = append(stale, consumer)

@@ -45,10 +45,10 @@ func TestSourceThatNeverRests(t *testing.T) {
 	from := storetest.New(t)
 	furnish(t, from.URL, 4)
 	var made atomic.Int64
-	made.Store(50)
+	made.Store(52) // not of the provider that has too little
 	from.Before = func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodGet && r.URL.Path == "/resource_providers/"+uuidOf(pools, 0)+"/allocations" {
-			claim(t, from.URL, int(made.Add(1)))
+			claim(t, from.URL, int(made.Add(3)))
 		}
 		return false
 	}
@@ -69,7 +69,7 @@ func TestSourceFails(t *testing.T) {
 	from := storetest.New(t)
 	furnish(t, from.URL, 2)
 	var failures atomic.Int64
-	failures.Store(3)
+	failures.Store(1)
 	from.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/traits" && failures.Add(-1) >= 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -162,7 +162,10 @@ func TestKeystone(t *testing.T) {
 	var uses atomic.Int64
 	tokens := make(chan string, 1000) // those used
 	mux := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tokens <- r.Header.Get("X-Auth-Token")
+		select {
+		case tokens <- r.Header.Get("X-Auth-Token"):
+		case <-r.Context().Done():
+		}
 		if uses.Add(1) == 20 { // the token is over
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -208,10 +211,9 @@ func TestKeystone(t *testing.T) {
 	if err != nil || len(read.Contents.Consumers) != 4 {
 		t.Fatalf("%v, error %v", read.Contents, err)
 	}
-	close(tokens)
 	seen := map[string]bool{}
-	for token := range tokens {
-		seen[token] = true
+	for len(tokens) > 0 {
+		seen[<-tokens] = true
 	}
 	if len(seen) != 2 || !seen["token-1"] || !seen["token-2"] {
 		t.Errorf("tokens used: %v", seen)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -72,7 +73,9 @@ func TestStreamIsRefused(t *testing.T) {
 		changed[line-1] = strings.Replace(lines[line-1], old, replacement, 1)
 		return strings.Join(changed, "")
 	}
-	without := func(line int) string { return strings.Join(append(append([]string(nil), lines[:line-1]...), lines[line:]...), "") }
+	without := func(line int) string {
+		return strings.Join(append(append([]string(nil), lines[:line-1]...), lines[line:]...), "")
+	}
 	last := len(lines)
 	for name, c := range map[string]struct {
 		text string
@@ -83,7 +86,7 @@ func TestStreamIsRefused(t *testing.T) {
 		"another file":      {"hello\n", 1, "no export of treenode"},
 		"newer":             {edit(1, `"version":1`, `"version":2,"more":{}`), 1, "version 2 of its format"},
 		"no header":         {without(1), 1, "no export of treenode"},
-		"cut":               {text[:len(text)-200], last, "breaks off"},
+		"cut":               {text[:len(text)-20], last, "breaks off"},
 		"cut at a line":     {strings.Join(lines[:last-1], ""), last, "breaks off"},
 		"changed":           {edit(last-2, `"jané"`, `"jane"`), last, "SHA-256"},
 		"line is missing":   {without(last - 1), last - 1, "counts other lines"},
@@ -107,6 +110,20 @@ func TestStreamIsRefused(t *testing.T) {
 		if !errors.As(err, &at) || at.Line != c.line || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%s: error %v, want one at line %d with %q", name, err, c.line, c.part)
 		}
+	}
+}
+
+// The example of the documentation is one.
+func TestDocumentedStream(t *testing.T) {
+	text, err := os.ReadFile("../../../../docs/export-format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```\n")
+	example, _, _ = strings.Cut(example, "```")
+	contents, at, err := migrate.ReadStream(strings.NewReader(example))
+	if err != nil || at.Revision != 7 || len(contents.Providers) != 2 {
+		t.Errorf("%v at %+v, error %v", contents, at, err)
 	}
 }
 

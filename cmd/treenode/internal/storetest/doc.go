@@ -1,5 +1,5 @@
-// Package storetest serves the native API from a store in memory, for the
-// tests of what talks to it: the real handler and the real state machine,
+// Package storetest serves both APIs from a store in memory, for the
+// tests of what talks to it: the real handlers and the real state machine,
 // without Raft.
 //
 // Guarantees: what is refused, and with which code, is what a cluster of real

@@ -12,6 +12,7 @@ import (
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/api"
+	"github.com/treenode/treenode/transport/placement"
 )
 
 // Node is a store behind a URL on loopback. Its methods, and those it has for
@@ -36,10 +37,18 @@ type Node struct {
 func New(t testing.TB) *Node {
 	t.Helper()
 	n := &Node{machine: fsm.New(nil)}
-	handler := api.New(n, api.Config{})
+	native := api.New(n, api.Config{})
+	of, err := placement.New(n, placement.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n.Before == nil || !n.Before(w, r) {
-			handler.ServeHTTP(w, r)
+		switch {
+		case n.Before != nil && n.Before(w, r):
+		case api.Serves(r.URL.Path):
+			native.ServeHTTP(w, r)
+		default:
+			of.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(server.Close)
