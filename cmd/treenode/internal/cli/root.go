@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see \"%s --help\"", err, cmd.CommandPath())
 	})
-	root.AddCommand(newServe(), newDev(), newBench(), newInspect(), newRestore(), newRecover(), newVersion(), newMan())
+	root.AddCommand(newServe(), newCert(), newDev(), newBench(), newInspect(), newRestore(), newRecover(), newVersion(), newMan())
 	root.AddCommand(clientCommands()...)
 	refuseAsUsage(root)
 	return root
