@@ -14,13 +14,14 @@ COPY dist/image/treenode /treenode
 
 # A new named volume takes its owner from the directory that it covers.
 COPY --chown=65532:65532 dist/image/data /data
+COPY --chown=65532:65532 dist/image/data /certs
 
 USER 65532:65532
 ENV TREENODE_DATA_DIR=/data
 VOLUME /data
 
 # API and peer port. The API listens on the container's loopback until it is
-# told otherwise: it has no TLS and no authentication yet.
+# told otherwise: TLS and authentication need to be set up first.
 EXPOSE 8778 8779
 
 # There is no shell and no curl in here: the binary asks itself.
