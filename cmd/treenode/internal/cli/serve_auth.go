@@ -45,6 +45,7 @@ func (a *authFlags) apply(c *server.Config, log hclog.Logger) error {
 	if (a.mode == authKeystone) != (a.keystoneFile != "") {
 		return usage("auth-keystone-file: it goes with --auth keystone")
 	}
+	c.Authenticated = a.mode != authNone
 	attempts := auth.NewAttempts(attemptsPerSecond, attemptsBurst)
 	if a.mode == authKeystone {
 		config, err := keystone.Load(a.keystoneFile)
