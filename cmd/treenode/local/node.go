@@ -88,6 +88,14 @@ func (n *Node) Start() error {
 	return nil
 }
 
+// Use has the node started from another program from now on, with these variables
+// in place of Options.Env. A process that runs goes on.
+func (n *Node) Use(binary string, env ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.options.Binary, n.options.Env = binary, env
+}
+
 // prefixed writes whole lines with the node's id before them.
 func (n *Node) prefixed(to io.Writer) io.Writer {
 	r, w := io.Pipe()
