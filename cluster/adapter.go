@@ -32,6 +32,7 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 		a.n.logged.Add(uint64(len(l.Data)))
 		if l.Type != raft.LogCommand {
 			a.n.machine.Advance(l.Index)
+			a.n.auditMembers(l)
 			a.n.configurationApplied(raft.DecodeConfiguration(l.Data))
 			continue
 		}
@@ -42,6 +43,7 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 		if err != nil {
 			a.n.halted(err)
 		} else {
+			a.n.auditEntry(l, results)
 			a.n.entryApplied(l.Index, l.Data)
 		}
 		responses[i] = applied{results, err, began}
@@ -69,6 +71,7 @@ func (a adapter) Restore(r io.ReadCloser) error {
 	err := a.n.machine.Restore(r)
 	a.n.config.observe(Event{Kind: EventRestore, Took: time.Since(begun), Err: err})
 	if err == nil {
+		a.n.auditRestored(a.n.machine.View().Index)
 		a.n.checkpoints.forget()
 		a.n.progress.restart(a.n.machine.View().Index)
 	} else {

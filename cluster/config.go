@@ -127,6 +127,12 @@ type Config struct {
 	// change the command. With it, a leader takes no change from another node that
 	// does not say where it comes from. Optional: the nodes trust each other.
 	Authorize func(Origin, fsm.Command) error
+	// AuditDir is where the node keeps its audit (package audit): every change, with
+	// who asked for it. Empty for none. After AuditFileBytes a new file is begun, and
+	// AuditFiles are kept; 0 takes a default.
+	AuditDir       string
+	AuditFileBytes int64
+	AuditFiles     int
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
 	// Level is the newest level of log entries that this node says it reads, and
@@ -160,6 +166,8 @@ func (c *Config) check() error {
 		return fail(CodeInvalid, nil, "snapshot-threshold is %d; it must be at most %d", c.SnapshotThreshold, snapshotThresholdMax)
 	case c.Level < 0 || c.Level > fsm.Level:
 		return fail(CodeInvalid, nil, "entry-level is %d; it must be from %d to %d", c.Level, fsm.LevelFirst, fsm.Level)
+	case c.AuditFileBytes < 0 || c.AuditFiles < 0:
+		return fail(CodeInvalid, nil, "the audit has files of %d bytes, %d of them; both must be above 0", c.AuditFileBytes, c.AuditFiles)
 	case c.BootstrapExpect > 1 && len(c.Join) == 0:
 		return fail(CodeInvalid, nil, "bootstrap-expect %d needs join addresses to find the other nodes at", c.BootstrapExpect)
 	}
@@ -184,6 +192,12 @@ func (c *Config) check() error {
 	}
 	if c.Level == 0 {
 		c.Level = fsm.Level
+	}
+	if c.AuditFileBytes == 0 {
+		c.AuditFileBytes = auditFileBytes
+	}
+	if c.AuditFiles == 0 {
+		c.AuditFiles = auditFiles
 	}
 	if c.TrailingLogs == 0 {
 		c.TrailingLogs = 2 * c.SnapshotThreshold

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/audit"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 )
@@ -41,6 +42,7 @@ type Node struct {
 	log    hclog.Logger
 
 	machine  *fsm.Machine
+	audit    *audit.Writer // nil if none is kept
 	raft     *raft.Raft
 	store    *logstore.Store
 	ahead    *logstore.Ahead
@@ -174,6 +176,14 @@ func open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
 	}
+	if err := n.openAudit(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.closeAudit())
+		}
+	}()
 	cached, err := raft.NewLogCache(logCacheEntries, n.store)
 	if err != nil {
 		return nil, fail(CodeInternal, err, "log cache")
@@ -523,7 +533,7 @@ func (n *Node) Close() error {
 			n.levels.saving.Wait()
 			n.writers.Wait()
 			n.ahead.Close()
-			n.goneErr = errors.Join(err, n.store.Close())
+			n.goneErr = errors.Join(err, n.closeAudit(), n.store.Close())
 			close(n.gone)
 		}()
 	})

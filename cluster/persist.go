@@ -66,6 +66,10 @@ func (c captured) Persist(sink raft.SnapshotSink) error {
 }
 
 func (c captured) persist(sink raft.SnapshotSink) (bytes int, err error) {
+	// Raft may drop the entries that the snapshot covers.
+	if err := c.n.auditThrough(c.view.Index); err != nil {
+		return 0, errors.Join(err, sink.Cancel())
+	}
 	// Raft does not hand its file out. Any descriptor of a file flushes it.
 	file, err := os.OpenFile(c.n.config.path(filepath.Join(snapshotDir, sink.ID()+".tmp", "state.bin")), os.O_WRONLY, 0)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/audit"
 	"github.com/treenode/treenode/cluster/logstore"
 )
 
@@ -61,7 +62,8 @@ func isFull(err error) bool {
 func ofDisk(err error) bool {
 	var failed *logstore.WriteError
 	var stalled *logstore.StallError
-	return isFull(err) || errors.As(err, &failed) || errors.As(err, &stalled)
+	var audited *audit.WriteError
+	return isFull(err) || errors.As(err, &audited) || errors.As(err, &failed) || errors.As(err, &stalled)
 }
 
 // room is what a node knows of the room on its disk.
