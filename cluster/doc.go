@@ -89,6 +89,12 @@
 // first one is to be proposed; until then changes are logged without. level.json
 // keeps that the log has such entries, for a node whose snapshot took them out of it.
 //
+// # Audit
+//
+// With Config.AuditDir a node writes down every change that it applies, and who asked
+// for it (audited.go, package audit). No snapshot is kept before the audit is on disk
+// up to there, and a node that can't write its audit ends.
+//
 // # Duties of the owner
 //
 // Supervise a node with what makes its Network, serve it, watch Failed, Close it.
