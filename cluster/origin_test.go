@@ -122,7 +122,7 @@ func TestOriginsWaitForTheOldestMember(t *testing.T) {
 	await(t, "origins are in the log", func(context.Context) error {
 		id := createRoot(t, "late"+newID(t).String())
 		if r, err := leader.proposeAs(operator, id); err != nil || r.Refused != nil {
-			return fmt.Errorf("refused %v, error %w", r.Refused, err)
+			return fmt.Errorf("result %+v, error %w", r, err)
 		}
 		if leader.LevelReached() < fsm.LevelOrigins {
 			return errors.New("the old kind is proposed")

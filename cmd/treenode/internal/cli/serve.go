@@ -28,6 +28,7 @@ func newServe() *cobra.Command {
 	var c server.Config
 	var p placementFlags
 	var a authFlags
+	var audited auditFlags
 	var configFile, logLevel, logFormat string
 	var reserveMiB uint64
 	cmd := &cobra.Command{
@@ -82,6 +83,9 @@ func newServe() *cobra.Command {
 			if err := a.apply(&c, logger); err != nil {
 				return err
 			}
+			if err := audited.apply(&c); err != nil {
+				return err
+			}
 			if c.CheckpointInterval <= 0 {
 				c.CheckpointInterval = -1
 			}
@@ -110,6 +114,7 @@ func newServe() *cobra.Command {
 	f.Uint64Var(&c.SnapshotThreshold, "snapshot-threshold", 0, "entries of the log after which a snapshot is written; 32 MiB of log are enough too (default: 16384)")
 	a.add(cmd)
 	p.add(f)
+	audited.add(f)
 	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")
 	f.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn or error")

@@ -66,6 +66,11 @@ type Config struct {
 	// ScrubInterval is how often damage on disk is looked for; see
 	// cluster.Timing.Scrub. 0 takes its default.
 	ScrubInterval time.Duration
+	// AuditDir, AuditFileBytes and AuditFiles are where the audit is kept, and how
+	// much of it; see cluster.Config.
+	AuditDir       string
+	AuditFileBytes int64
+	AuditFiles     int
 	// Policy says who may use the APIs. Nil means that of mode secure.
 	Policy *policy.Policy
 	// Auth tells who calls the APIs. Nil believes everybody: auth.NoAuth.
@@ -129,7 +134,8 @@ func Start(c Config) (*Server, error) {
 		Level:             c.EntryLevel,
 		SnapshotThreshold: c.SnapshotThreshold,
 		DiskReserve:       c.DiskReserve,
-		Observe:           metrics.Observe, ObserveLog: metrics.ObserveLog,
+		AuditDir:          c.AuditDir, AuditFileBytes: c.AuditFileBytes, AuditFiles: c.AuditFiles,
+		Observe: metrics.Observe, ObserveLog: metrics.ObserveLog,
 	}, newPeerPort(c, peerCerts).listen, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
