@@ -63,6 +63,26 @@ func (c *Client) TransferLeadership(ctx context.Context, to string) error {
 	return c.administer(ctx, http.MethodPost, path("cluster", "transfer"), wire.Transfer{To: to})
 }
 
+// LogLevels returns the levels at which the node asked logs; WithEndpoint chooses the
+// node.
+func (c *Client) LogLevels(ctx context.Context) (wire.LogLevels, error) {
+	var answer wire.LogLevels
+	err := c.send(ctx, request{effect: reads, method: http.MethodGet, path: path("node", "log-level")}, &answer)
+	return answer, err
+}
+
+// SetLogLevel changes the level at which the node asked logs, until its process
+// ends; WithEndpoint chooses the node. Doing it again does no harm.
+func (c *Client) SetLogLevel(ctx context.Context, l wire.SetLogLevel) (wire.LogLevels, error) {
+	var answer wire.LogLevels
+	b, err := encode(l)
+	if err != nil {
+		return answer, err
+	}
+	err = c.send(ctx, request{effect: varies, method: http.MethodPut, path: path("node", "log-level"), body: b}, &answer)
+	return answer, err
+}
+
 func (c *Client) administer(ctx context.Context, method, route string, body any) error {
 	b, err := encode(body)
 	if err != nil {

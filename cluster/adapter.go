@@ -20,7 +20,8 @@ type applied struct {
 	results []fsm.Result
 	err     error // a *fsm.Halt
 	// began is when the entry was executed. It was committed just before.
-	began time.Time
+	began, ended time.Time
+	term         uint64
 }
 
 // ApplyBatch implements raft.BatchingFSM. Configuration entries come here too
@@ -39,14 +40,15 @@ func (a adapter) ApplyBatch(logs []*raft.Log) []any {
 		failpoint.Reach(failpoint.ApplyBefore)
 		began := time.Now()
 		results, err := a.n.machine.Apply(l.Index, l.Data)
-		a.n.config.observe(Event{Kind: EventApply, Took: time.Since(began), Count: len(results), Err: err})
+		ended := time.Now()
+		a.n.config.observe(Event{Kind: EventApply, Took: ended.Sub(began), Count: len(results), Err: err})
 		if err != nil {
 			a.n.halted(err)
 		} else {
 			a.n.auditEntry(l, results)
 			a.n.entryApplied(l.Index, l.Data)
 		}
-		responses[i] = applied{results, err, began}
+		responses[i] = applied{results, err, began, ended, l.Term}
 		failpoint.Reach(failpoint.ApplyAfter)
 	}
 	a.n.progress.reach(a.n.machine.View().Index)

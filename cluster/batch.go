@@ -40,7 +40,14 @@ func (n *Node) proposeEntry(group []*proposal, release func()) {
 			n.config.observe(Event{Kind: EventCommit, Took: response.began.Sub(begun), Count: len(group)})
 			failpoint.Reach(failpoint.CommitAnswer)
 			for i, p := range group {
-				p.done <- proposed{result: response.results[i]}
+				d := proposed{result: response.results[i]}
+				if p.traced != nil {
+					d.passed = &passage{
+						proposed: begun, committed: response.began, applied: response.ended,
+						index: future.Index(), term: response.term, commands: len(group),
+					}
+				}
+				p.done <- d
 			}
 		}
 	}()

@@ -112,6 +112,8 @@ type Config struct {
 	// Observe is told what the node does, on the goroutine that did it. It must be
 	// quick, and may be called concurrently. Optional.
 	Observe func(Event)
+	// Tracer draws where the time of requests goes. Optional.
+	Tracer Tracer
 	// CheckpointInterval is how often a leader compares the voters' states
 	// while the log moves, CheckpointEntries after how many entries it does so
 	// earlier. 0 takes a default; a negative interval means never.

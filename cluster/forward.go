@@ -17,8 +17,9 @@ import (
 // and its answer cost both nodes as much as the command.
 //
 //	VerbForward: { length(4) command } for each command
-//	VerbOrigins: { length(4) command length(4) origin } for each command; the
-//	             origin is that of appendSource, and empty for a node's own
+//	VerbOrigins: { length(4) command length(4) origin length(4) span } for each
+//	             command; the origin is that of appendSource, and empty for a
+//	             node's own, the span what Span.Carry says, and empty for none
 //	answer:  { code(1) length(4) body } for each command, in the same order
 //
 // Numbers are big endian. Code 0 comes with the result, any other is
@@ -72,7 +73,8 @@ func (n *Node) forward(group []*proposal, release func()) {
 		}
 		begun := time.Now()
 		answer, err := n.config.Network.Call(ctx, leader, form.verb(), encodeForward(group, form))
-		n.config.observe(Event{Kind: EventForward, Took: time.Since(begun), Count: len(group), Err: err})
+		back := time.Now()
+		n.config.observe(Event{Kind: EventForward, Took: back.Sub(begun), Count: len(group), Err: err})
 		if err != nil {
 			n.leaderLevel.Store(nil) // it may be another program when it is back
 			refuseAll(group, forwardError(err))
@@ -86,6 +88,9 @@ func (n *Node) forward(group []*proposal, release func()) {
 		}
 		failpoint.Reach(failpoint.CommitRelayed)
 		for i, p := range group {
+			if p.traced != nil {
+				results[i].passed = &passage{sent: begun, back: back}
+			}
 			p.done <- results[i]
 		}
 	}()
@@ -108,7 +113,7 @@ func forwardContext(group []*proposal) (context.Context, context.CancelFunc) {
 func encodeForward(group []*proposal, form forwardForm) []byte {
 	size := 0
 	for _, p := range group {
-		size += 8 + p.size()
+		size += 12 + p.size()
 	}
 	b := make([]byte, 0, size)
 	var origin []byte
@@ -117,6 +122,7 @@ func encodeForward(group []*proposal, form forwardForm) []byte {
 		if form == originForward {
 			origin = appendSource(origin[:0], p.source)
 			b = appendCounted(b, origin)
+			b = appendCounted(b, p.traced.carry())
 		}
 	}
 	return b
@@ -165,6 +171,7 @@ var errForwardForm = errors.New("commands have to be there whole, each with its 
 type forwarded struct {
 	command []byte
 	origin  []byte // encoded; empty for none
+	span    []byte // that it is a part of; empty for none
 }
 
 // decodeForward returns the commands of a request. The error is a *PeerError.
@@ -175,7 +182,10 @@ func decodeForward(body []byte, form forwardForm) ([]forwarded, error) {
 		var ok bool
 		f.command, body, ok = cutCounted(body)
 		if ok && form == originForward {
-			f.origin, body, ok = cutCounted(body)
+			if f.origin, body, ok = cutCounted(body); ok {
+				f.span, body, ok = cutCounted(body)
+			}
+			ok = ok && len(f.span) <= carriedBytesMax
 		}
 		if !ok || len(commands) == batchCommandsMax {
 			return nil, &PeerError{Code: PeerBadRequest, Message: errForwardForm.Error()}
@@ -229,7 +239,15 @@ func (n *Node) takeForwarded(ctx context.Context, f forwarded, form forwardForm)
 	if err := n.authorize(from, cmd); err != nil {
 		return nil, err
 	}
-	return n.entries.enqueue(ctx, f.command, from)
+	var span Span
+	if len(f.span) > 0 {
+		span = n.begin(ctx, SpanPropose, f.span)
+	}
+	p, err := n.entries.enqueue(within(ctx, span), f.command, from)
+	if err != nil && span != nil {
+		span.End(err)
+	}
+	return p, err
 }
 
 // cutCounted cuts off a length and as many bytes.
@@ -263,6 +281,7 @@ func (n *Node) proposeForwarded(ctx context.Context, body []byte, form forwardFo
 		result, err := fsm.Result{}, refused[i]
 		if err == nil {
 			result, err = n.entries.await(ctx, p)
+			p.traced.end(err)
 		}
 		answer = appendForwarded(answer, result, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
@@ -39,12 +40,20 @@ func TestForwardedAnswerIsBounded(t *testing.T) {
 	}
 }
 
+// carried is a span that only has what another node is told.
+type carried []byte
+
+func (c carried) Carry() []byte                   { return c }
+func (carried) Part(string, time.Time, time.Time) {}
+func (carried) Set(string, uint64)                {}
+func (carried) End(error)                         {}
+
 // FuzzForward holds that neither side of a forwarding panics, and that what is
 // read of a request is all of it.
 func FuzzForward(f *testing.F) {
 	asked := &source{fsm.Origin{User: "u", Project: "p", Action: "a", Request: "r"}, []string{"admin", "reader"}}
 	f.Add(encodeForward([]*proposal{{command: []byte("a")}, {command: nil}}, plainForward))
-	f.Add(encodeForward([]*proposal{{command: []byte("a")}, {command: nil, source: asked}}, originForward))
+	f.Add(encodeForward([]*proposal{{command: []byte("a"), traced: &traced{span: carried("t")}}, {command: nil, source: asked}}, originForward))
 	f.Add(appendSource(nil, asked))
 	f.Add(appendForwarded(appendForwarded(nil, fsm.Result{}, nil), fsm.Result{}, fail(CodeBusy, nil, "%s", strings.Repeat("x", 600))))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -56,6 +65,9 @@ func FuzzForward(f *testing.F) {
 			group := make([]*proposal, len(commands))
 			for i, c := range commands {
 				group[i] = &proposal{command: c.command}
+				if len(c.span) > 0 {
+					group[i].traced = &traced{span: carried(c.span)}
+				}
 				if group[i].source, err = decodeSource(c.origin); err != nil {
 					group = nil
 					break

@@ -18,6 +18,8 @@ type proposal struct {
 	// the caller that gives up. It makes "not applied" exact.
 	taken atomic.Bool
 	done  chan proposed // buffered, so that who answers never waits
+
+	traced *traced // nil where nobody draws
 }
 
 // size is about what it takes in an entry, or on its way there, at most.
@@ -26,6 +28,7 @@ func (p *proposal) size() int { return len(p.command) + p.source.size() }
 type proposed struct {
 	result fsm.Result
 	err    error
+	passed *passage // of a traced proposal
 }
 
 // gatherer sends commands on, those that wait together (group commit). While
@@ -53,7 +56,7 @@ func gather(slots int, stopped <-chan struct{}, send func([]*proposal, func())) 
 
 // enqueue has the command sent on, or says why it certainly is not.
 func (g *gatherer) enqueue(ctx context.Context, command []byte, from *source) (*proposal, error) {
-	p := &proposal{command: command, source: from, done: make(chan proposed, 1)}
+	p := &proposal{command: command, source: from, done: make(chan proposed, 1), traced: tracedIn(ctx)}
 	p.deadline, _ = ctx.Deadline()
 	select {
 	case <-g.stopped:
@@ -82,6 +85,7 @@ func (g *gatherer) submit(ctx context.Context, command []byte, from *source) (fs
 func (g *gatherer) await(ctx context.Context, p *proposal) (fsm.Result, error) {
 	select {
 	case d := <-p.done:
+		p.traced.draw(d.passed)
 		return d.result, d.err
 	case <-ctx.Done():
 		if p.taken.CompareAndSwap(false, true) {
@@ -97,6 +101,7 @@ func (g *gatherer) await(ctx context.Context, p *proposal) (fsm.Result, error) {
 	// closed network every call.
 	select {
 	case d := <-p.done:
+		p.traced.draw(d.passed)
 		return d.result, d.err
 	case <-ctx.Done():
 		return fsm.Result{}, fail(CodeOutcomeUnknown, ctx.Err(), "the node stopped before the result came")

@@ -24,13 +24,17 @@ const retryPause = 20 * time.Millisecond
 func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
 	begun := time.Now()
 	n.proposing.Add(1)
-	result, err := n.proposeUntilDone(ctx, cmd)
+	span := n.begin(ctx, SpanPropose, nil)
+	result, err := n.proposeUntilDone(ctx, cmd, span)
+	if span != nil {
+		span.End(err)
+	}
 	n.proposing.Add(-1)
 	n.config.observe(Event{Kind: EventProposal, Took: time.Since(begun), Count: 1, Err: err})
 	return result, err
 }
 
-func (n *Node) proposeUntilDone(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
+func (n *Node) proposeUntilDone(ctx context.Context, cmd fsm.Command, span Span) (fsm.Result, error) {
 	command, err := cmd.Encode()
 	if err != nil {
 		return fsm.Result{}, fail(CodeInvalid, err, "the command can't be encoded")
@@ -44,6 +48,7 @@ func (n *Node) proposeUntilDone(ctx context.Context, cmd fsm.Command) (fsm.Resul
 	}
 	ctx, cancel := n.withDeadline(ctx)
 	defer cancel()
+	ctx = within(ctx, span)
 	maybe := false // an attempt may have reached a log
 	for {
 		changed := n.leaderChanged.Wait()

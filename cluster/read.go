@@ -26,12 +26,27 @@ func (n *Node) Read(ctx context.Context, level Level, index uint64) (*View, erro
 	}
 	ctx, cancel := n.withDeadline(ctx)
 	defer cancel()
-	if level == Linearizable {
-		var err error
-		if index, err = n.ReadIndex(ctx); err != nil {
-			return nil, err
-		}
+	if level == Session {
+		return n.caughtUp(ctx, index)
 	}
+	span, begun := n.begin(ctx, SpanRead, nil), time.Now()
+	index, err := n.ReadIndex(ctx)
+	confirmed := time.Now()
+	var v *View
+	if err == nil {
+		v, err = n.caughtUp(ctx, index)
+	}
+	if span != nil {
+		span.Part(SpanReadIndex, begun, confirmed)
+		span.Part(SpanCatchUp, confirmed, time.Now())
+		span.Set("treenode.raft.index", index)
+		span.End(err)
+	}
+	return v, err
+}
+
+// caughtUp waits until an index is applied, and returns a view that shows it.
+func (n *Node) caughtUp(ctx context.Context, index uint64) (*View, error) {
 	for {
 		if err := n.progress.wait(ctx, index, n.stopped); err != nil {
 			if errors.Is(err, errStopped) {

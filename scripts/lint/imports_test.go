@@ -56,6 +56,13 @@ var rules = []rule{
 		},
 	},
 	{
+		room:   "", // but for the one room that draws
+		except: []string{"transport/tracing"},
+		forbidden: map[string]string{
+			"go.opentelemetry.io": "traces are drawn through cluster.Tracer; only transport/tracing knows OpenTelemetry",
+		},
+	},
+	{
 		room:       "fsm",
 		only:       []string{module + "/fsm", "github.com/tidwall/btree"},
 		onlyReason: pure + "it knows the domain and one collection library",
@@ -229,6 +236,8 @@ func TestImportFindings(t *testing.T) {
 		{"transport/wire", "github.com/google/uuid", []string{"no server"}},
 		{"transport/wire", module + "/fsm/tree", []string{"no server"}},
 		{"transport/api", module + "/fsm", nil},
+		{"transport/api", "go.opentelemetry.io/otel/trace", []string{"only transport/tracing"}},
+		{"transport/tracing", "go.opentelemetry.io/otel/trace", nil},
 		{"transport/api", module + "/client", []string{"never the server on the client"}},
 		{"transport/auth/keystone", module + "/transport/auth", nil},
 		{"transport/auth/keystone", module + "/cluster", []string{"does not depend on what they ask"}},

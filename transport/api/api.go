@@ -16,6 +16,7 @@ import (
 	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/policy"
+	"github.com/treenode/treenode/transport/tracing"
 	"github.com/treenode/treenode/transport/wire"
 )
 
@@ -38,6 +39,8 @@ type Config struct {
 	MetricsForAll bool
 	// Version is the program's, for archives.
 	Version string
+	// LogLevels are the node's. Nil where they can't be changed.
+	LogLevels LogLevels
 }
 
 const requestTimeoutDefault = 10 * time.Second
@@ -62,6 +65,7 @@ type server struct {
 	// backups has a place for each archive that may be written at once.
 	backups chan struct{}
 	version string
+	levels  LogLevels
 	// newRequestID makes the id of a mutation that came without one.
 	newRequestID func() (tree.UUID, error)
 }
@@ -71,7 +75,10 @@ func newServer(node Node, c Config) *server {
 		node: node, timeout: c.RequestTimeout, log: c.Logger, metrics: c.Metrics, auth: c.Auth, policy: c.Policy,
 		mux: http.NewServeMux(), now: time.Now, newRequestID: newRequestID,
 		treeMax: treeProvidersMax, namesMax: namesMax,
-		backups: make(chan struct{}, backupsMax), version: c.Version,
+		backups: make(chan struct{}, backupsMax), version: c.Version, levels: c.LogLevels,
+	}
+	if s.levels == nil {
+		s.levels = fixed{}
 	}
 	if s.timeout <= 0 {
 		s.timeout = requestTimeoutDefault
@@ -123,6 +130,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		s.metrics.Request(label, out.status, s.now().Sub(began))
+		tracing.Route(r.Context(), label, out.requestID)
 		if caught != nil {
 			panic(http.ErrAbortHandler)
 		}

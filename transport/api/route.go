@@ -52,6 +52,7 @@ func routes() []route {
 		asking(policy.ReadVocabulary, policy.WriteVocabulary, vocabularyRoutes()),
 		asking(policy.ReadConsumers, policy.WriteConsumers, consumerRoutes()),
 		asking(policy.ReadCluster, policy.WriteCluster, clusterRoutes()),
+		asking(policy.ReadCluster, policy.WriteCluster, nodeRoutes()),
 		asking(policy.Backup, policy.Backup, backupRoutes()),
 		watchRoutes(),
 	} {

@@ -20,6 +20,7 @@ import (
 	"github.com/treenode/treenode/transport/placement/jsontext"
 	"github.com/treenode/treenode/transport/placement/schema"
 	"github.com/treenode/treenode/transport/policy"
+	"github.com/treenode/treenode/transport/tracing"
 )
 
 // Config describes the API. The zero value serves with the defaults.
@@ -165,6 +166,7 @@ func newRequestID() string {
 
 // measure counts the request, by the route's pattern.
 func (c *call) measure(began time.Time) {
+	tracing.Route(c.ctx, c.route, c.requestID)
 	if c.config.Metrics != nil && c.begun {
 		c.config.Metrics.Request(c.route, c.status, c.now().Sub(began))
 	}

@@ -46,6 +46,20 @@ type Transfer struct {
 	To string `json:"to,omitempty"`
 }
 
+// LogLevels are the levels at which one node logs, until its process ends: trace,
+// debug, info, warn or error.
+type LogLevels struct {
+	Level      string            `json:"level"`      // of what belongs to no subsystem
+	Subsystems map[string]string `json:"subsystems"` // by name: raft, api, ...
+}
+
+// SetLogLevel changes the level of one subsystem or, where Subsystem is empty, of
+// all.
+type SetLogLevel struct {
+	Subsystem string `json:"subsystem,omitempty"`
+	Level     string `json:"level"`
+}
+
 // Ready is the body of /readyz and /healthz.
 type Ready struct {
 	Status string `json:"status"` // "ok" or "unavailable"

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cmd/treenode/internal/loglevel"
 	"github.com/treenode/treenode/cmd/treenode/internal/server"
 )
 
@@ -29,6 +30,7 @@ func newServe() *cobra.Command {
 	var p placementFlags
 	var a authFlags
 	var audited auditFlags
+	var t tracingFlags
 	var configFile, logLevel, logFormat string
 	var reserveMiB uint64
 	cmd := &cobra.Command{
@@ -53,7 +55,7 @@ func newServe() *cobra.Command {
 			if err := fromFile(cmd, configFile); err != nil {
 				return err
 			}
-			logger, err := newLogger(cmd, logLevel, logFormat)
+			logger, levels, err := newLogger(cmd, logLevel, logFormat)
 			if err != nil {
 				return err
 			}
@@ -90,6 +92,10 @@ func newServe() *cobra.Command {
 				c.CheckpointInterval = -1
 			}
 			c.Version, c.Logger = version, logger
+			c.LogLevels = levels
+			if err := t.apply(&c); err != nil {
+				return err
+			}
 			return runServer(cmd.Context(), c)
 		},
 	}
@@ -115,6 +121,7 @@ func newServe() *cobra.Command {
 	a.add(cmd)
 	p.add(f)
 	audited.add(f)
+	t.add(f)
 	f.StringVar(&c.Pprof, "pprof", "", "host:port on loopback for Go's profiles (default: none are served)")
 	f.StringVar(&configFile, "config", "", "YAML file with any of these flags as keys (node_id: n1)")
 	f.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn or error")
@@ -163,17 +170,20 @@ func tellSystemd(log hclog.Logger, state string) {
 	}
 }
 
-func newLogger(cmd *cobra.Command, level, format string) (hclog.Logger, error) {
-	l := hclog.LevelFromString(level)
-	if l == hclog.NoLevel {
-		return nil, usage("log-level: %q is not one of trace, debug, info, warn, error", level)
+func newLogger(cmd *cobra.Command, level, format string) (hclog.Logger, *loglevel.Levels, error) {
+	parsed, err := loglevel.Parse(level)
+	if err != nil {
+		return nil, nil, usage("log-level: %w", err)
 	}
 	if format != "text" && format != "json" {
-		return nil, usage("log-format: %q is not one of text, json", format)
+		return nil, nil, usage("log-format: %q is not one of text, json", format)
 	}
-	return hclog.New(&hclog.LoggerOptions{
-		Name: "treenode", Level: l, Output: cmd.ErrOrStderr(), JSONFormat: format == "json",
-	}), nil
+	logger, levels := loglevel.New(parsed, func(lowest hclog.Level) hclog.Logger {
+		return hclog.New(&hclog.LoggerOptions{
+			Name: "treenode", Level: lowest, Output: cmd.ErrOrStderr(), JSONFormat: format == "json",
+		})
+	})
+	return logger, levels, nil
 }
 
 var notInNodeID = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

@@ -38,6 +38,9 @@ func TestServeRefuses(t *testing.T) {
 		{"--peer-listen 0.0.0.0:8779", "--insecure-listen"},
 		{"--pprof 192.0.2.1:6060", "pprof"},
 		{"--log-format xml", `log-format: "xml"`},
+		{"--log-level loud", `log-level: "loud"`},
+		{"--otlp-endpoint nowhere", `otlp-endpoint: "nowhere"`},
+		{"--otlp-endpoint http://127.0.0.1:4318 --trace-sample 2", "trace-sample: 2"},
 		{"--config " + filepath.Join(dir, "none"), "config: "},
 	} {
 		args := append([]string{"serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"}, strings.Fields(c.args)...)

@@ -52,7 +52,7 @@ func newHandlers(node *cluster.Supervised, c Config, metrics *health.Metrics) (*
 	}
 	native := api.New(node, api.Config{
 		RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api"), Version: c.Version,
-		Auth: c.Auth, Policy: c.Policy, MetricsForAll: c.MetricsForAll,
+		Auth: c.Auth, Policy: c.Policy, MetricsForAll: c.MetricsForAll, LogLevels: c.LogLevels,
 	})
 	return &handlers{native, of}, nil
 }

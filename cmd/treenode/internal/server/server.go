@@ -14,10 +14,12 @@ import (
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
+	"github.com/treenode/treenode/transport/api"
 	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/bareanswer"
 	"github.com/treenode/treenode/transport/certs"
 	"github.com/treenode/treenode/transport/policy"
+	"github.com/treenode/treenode/transport/tracing"
 )
 
 // Limits of the HTTP listener.
@@ -89,13 +91,19 @@ type Config struct {
 	Pprof   string
 	Version string
 	Logger  hclog.Logger
+	// LogLevels are those of Logger; nil where they can't be changed.
+	LogLevels api.LogLevels
+	// Tracing draws where the time of requests goes; nil for nobody. The server
+	// closes it.
+	Tracing *tracing.Tracing
 }
 
 // Server is a running node with its listeners.
 type Server struct {
 	node     *cluster.Supervised
 	http     *http.Server
-	pprof    *http.Server // nil if not asked for
+	pprof    *http.Server     // nil if not asked for
+	tracing  *tracing.Tracing // nil if not asked for
 	url      string
 	listener net.Listener
 	// stopWatching ends the look-out for changed certificates.
@@ -125,7 +133,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{listener: listener, url: urlOf(listener.Addr(), c.Advertise, apiCerts, c.Logger), failed: make(chan struct{})}
+	s := &Server{tracing: c.Tracing, listener: listener, url: urlOf(listener.Addr(), c.Advertise, apiCerts, c.Logger), failed: make(chan struct{})}
 	lastCrash := crashOf(c.DataDir)
 	s.node, err = cluster.Supervise(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
@@ -136,6 +144,7 @@ func Start(c Config) (*Server, error) {
 		DiskReserve:       c.DiskReserve,
 		AuditDir:          c.AuditDir, AuditFileBytes: c.AuditFileBytes, AuditFiles: c.AuditFiles,
 		Observe: metrics.Observe, ObserveLog: metrics.ObserveLog,
+		Tracer: tracerOf(c.Tracing),
 	}, newPeerPort(c, peerCerts).listen, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -154,7 +163,7 @@ func Start(c Config) (*Server, error) {
 		}
 	}
 	s.http = &http.Server{
-		Handler: withTLS(handler), ConnContext: ofConnection,
+		Handler: traced(withTLS(handler), c.Tracing), ConnContext: ofConnection,
 		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),
@@ -211,5 +220,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if s.pprof != nil {
 		err = errors.Join(err, s.pprof.Close())
 	}
-	return errors.Join(err, s.node.Close())
+	err = errors.Join(err, s.node.Close())
+	if s.tracing != nil {
+		err = errors.Join(err, s.tracing.Close(ctx))
+	}
+	return err
 }
