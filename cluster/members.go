@@ -100,9 +100,16 @@ func (n *Node) greetNode(ctx context.Context, addr, nodeID string) (hello, error
 // Whether a member is ever promoted is its own setting (Config.NonVoter);
 // voter false refuses one that is not set to stay a non-voter.
 func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) error {
-	if done, err := n.atLeader(ctx, VerbJoin, join{raftID, peer, !voter}); done {
+	return n.takeIn(ctx, join{RaftID: raftID, Peer: peer, NonVoter: !voter})
+}
+
+// takeIn does what a request to join asks for, at the leader, which gets it as it
+// is: what is to be checked of it is checked there.
+func (n *Node) takeIn(ctx context.Context, j join) error {
+	if done, err := n.atLeader(ctx, VerbJoin, j); done {
 		return err
 	}
+	raftID, peer, voter := j.RaftID, j.Peer, !j.NonVoter
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	if !nodeIDForm.MatchString(nodeIDOf(raftID)) || nodeIDOf(raftID) == raftID {

@@ -97,7 +97,7 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 			if refused := n.admitsJoin(ctx, j); refused != nil {
 				return refused
 			}
-			return n.AddMember(ctx, j.RaftID, j.Peer, !j.NonVoter)
+			return n.takeIn(ctx, j)
 		})
 	case VerbAdmin:
 		return handle(body, func(a admin) error { return n.administer(ctx, a) })

@@ -112,8 +112,9 @@ func (a *API) ServerTLS() *tls.Config {
 	}
 }
 
-// Watch takes changes of the files in until the context ends.
-func (a *API) Watch(ctx context.Context) { a.files.watch(ctx, PollInterval) }
+// Watch takes changes of the files in until the context ends, looking at them that
+// often: PollInterval but for tests.
+func (a *API) Watch(ctx context.Context, every time.Duration) { a.files.watch(ctx, every) }
 
 // Covers is nil if the certificate is good for a host name or an address.
 func (a *API) Covers(host string) error { return a.files.value().pair.Leaf.VerifyHostname(host) }

@@ -192,8 +192,9 @@ func (p *Peer) Trusted(chain []*x509.Certificate) error {
 // OnChange has f called after each change that Watch takes in.
 func (p *Peer) OnChange(f func()) { p.files.changed = f }
 
-// Watch takes changes of the files in until the context ends.
-func (p *Peer) Watch(ctx context.Context) { p.files.watch(ctx, PollInterval) }
+// Watch takes changes of the files in until the context ends, looking at them that
+// often: PollInterval but for tests.
+func (p *Peer) Watch(ctx context.Context, every time.Duration) { p.files.watch(ctx, every) }
 
 // Ends is when the certificate in use does.
 func (p *Peer) Ends() time.Time { return p.files.value().pair.Leaf.NotAfter }

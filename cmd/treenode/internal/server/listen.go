@@ -8,12 +8,14 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/net/netutil"
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/transport/certs"
+	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/raftnet"
 )
 
@@ -116,13 +118,28 @@ func loadCerts(c Config) (api *certs.API, peer *certs.Peer, err error) {
 	return api, peer, nil
 }
 
-// watchCerts takes in changes of the files until the context ends.
-func watchCerts(ctx context.Context, api *certs.API, peer *certs.Peer) {
+// certificatesOf are the node's own certificates, for its metrics.
+func certificatesOf(api *certs.API, peer *certs.Peer) []health.Certificate {
+	var all []health.Certificate
 	if api != nil {
-		go api.Watch(ctx)
+		all = append(all, health.Certificate{Use: "api", Expiry: api.Ends()})
 	}
 	if peer != nil {
-		go peer.Watch(ctx)
+		all = append(all, health.Certificate{Use: "peer", Expiry: peer.Ends()})
+	}
+	return all
+}
+
+// watchCerts takes in changes of the files until the context ends.
+func watchCerts(ctx context.Context, every time.Duration, api *certs.API, peer *certs.Peer) {
+	if every == 0 {
+		every = certs.PollInterval
+	}
+	if api != nil {
+		go api.Watch(ctx, every)
+	}
+	if peer != nil {
+		go peer.Watch(ctx, every)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/bareanswer"
 	"github.com/treenode/treenode/transport/certs"
+	"github.com/treenode/treenode/transport/health"
 	"github.com/treenode/treenode/transport/policy"
 	"github.com/treenode/treenode/transport/tracing"
 )
@@ -46,6 +47,8 @@ type Config struct {
 	// speaks plain text.
 	TLS     certs.APIFiles
 	PeerTLS certs.PeerFiles
+	// certsEvery is for tests: how often their files are looked at.
+	certsEvery time.Duration
 	// Authenticated says that everybody who uses the API has to prove who it is.
 	Authenticated bool
 	// Insecure allows listeners that others can reach where TLS or authentication
@@ -129,6 +132,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	metrics.WatchCertificates(func() []health.Certificate { return certificatesOf(apiCerts, peerCerts) })
 	listener, err := listenAPI(c.Listen, apiCerts, c.Logger)
 	if err != nil {
 		return nil, err
@@ -172,7 +176,7 @@ func Start(c Config) (*Server, error) {
 	go s.watch()
 	watching, stop := context.WithCancel(context.Background())
 	s.stopWatching = stop
-	watchCerts(watching, apiCerts, peerCerts)
+	watchCerts(watching, c.certsEvery, apiCerts, peerCerts)
 	return s, nil
 }
 

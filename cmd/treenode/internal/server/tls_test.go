@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -102,6 +103,10 @@ func startSecure(t *testing.T, nodes int) *secureCluster {
 	t.Helper()
 	c := &secureCluster{peers: newAuthority(t), api: newAuthority(t), log: &logBuffer{}}
 	until := time.Now().Add(time.Hour)
+	empty, err := c.peers.Revoke(nil, nil, until)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var join []string
 	for range nodes {
 		join = append(join, clustertest.FreeAddr(t))
@@ -111,7 +116,7 @@ func startSecure(t *testing.T, nodes int) *secureCluster {
 		of, at := c.peers.must(c.peers.NewPeer(id, until)), c.api.must(c.api.NewServer(id, []string{"127.0.0.1"}, until))
 		config := Config{
 			NodeID: id, DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PeerListen: peer,
-			RequestTimeout: 10 * time.Second, Version: "test", Logger: hclog.New(&hclog.LoggerOptions{Name: id, Output: c.log}),
+			RequestTimeout: 10 * time.Second, Version: "test", certsEvery: 20 * time.Millisecond, Logger: hclog.New(&hclog.LoggerOptions{Name: id, Output: c.log}),
 			TLS: certs.APIFiles{
 				Cert: put(t, filepath.Join(dir, "api.crt"), at.Cert), Key: put(t, filepath.Join(dir, "api.key"), at.Key),
 				ClientCA: put(t, filepath.Join(dir, "api-ca.crt"), c.api.pair.Cert),
@@ -119,6 +124,7 @@ func startSecure(t *testing.T, nodes int) *secureCluster {
 			PeerTLS: certs.PeerFiles{
 				CA:   put(t, filepath.Join(dir, "peer-ca.crt"), c.peers.pair.Cert),
 				Cert: put(t, filepath.Join(dir, "peer.crt"), of.Cert), Key: put(t, filepath.Join(dir, "peer.key"), of.Key),
+				CRL: put(t, filepath.Join(dir, "peer.crl"), empty),
 			},
 		}
 		if nodes > 1 {
@@ -389,6 +395,7 @@ func TestReload(t *testing.T) {
 			t.Fatalf("the old certificate is used still\n%s", c.log)
 		}
 	}
+	first := inUse(t, c.configs[2])
 	// New certificates for all peers, one after the other, while the cluster works.
 	for i, config := range c.configs {
 		pair := c.peers.must(c.peers.NewPeer(config.NodeID, until))
@@ -404,6 +411,37 @@ func TestReload(t *testing.T) {
 	for i, s := range c.servers {
 		write(t, c.client(t), s.URL(), fmt.Sprintf("after-%d", i))
 	}
+	// n3's certificates are revoked, the first one too, by which connections stand: the
+	// others drop it, and go on.
+	list, err := c.peers.Revoke(nil, []*x509.Certificate{first, inUse(t, c.configs[2])}, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, config := range c.configs[:2] {
+		put(t, config.PeerTLS.CRL, list)
+	}
+	// The leader tries to reach n3 anew only because what it had is closed.
+	for deadline := time.Now().Add(patience); !strings.Contains(c.log.String(), `of node \"n3\" is revoked`); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("n3 is one of them still\n%s", c.log)
+		}
+	}
+	write(t, c.client(t), c.servers[0].URL(), "without-n3")
+}
+
+// inUse is a node's peer certificate, as the file has it.
+func inUse(t *testing.T, c Config) *x509.Certificate {
+	t.Helper()
+	b, err := os.ReadFile(c.PeerTLS.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(b)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
 }
 
 // TestListenersAreRefused says what is missing, flag by flag.
