@@ -13,7 +13,7 @@ const (
 	poolCount     = 2
 	consumerCount = 500
 	// consumersPerRequest keeps filling fast.
-	consumersPerRequest = 50
+	consumersPerRequest = 250
 )
 
 type object = map[string]any

@@ -22,9 +22,9 @@ import (
 	"github.com/treenode/treenode/transport/wire"
 )
 
-// kills is how often the import is killed, each time after one more
-// transaction: names, providers, some of the consumers.
-const kills = 3
+// kills are how many transactions happen until an import is killed, for each
+// time: names and providers, then some of the consumers.
+var kills = []int64{2, 1}
 
 const exitRefused = 3
 
@@ -65,7 +65,7 @@ func (m *mover) all() (err error) {
 	}
 	m.node = "http://" + nodes.Endpoints()[0]
 	from := []string{"import", "--from", m.oracle, "--from-noauth"}
-	for i := range kills {
+	for i, n := range kills {
 		args := from
 		if i > 0 {
 			if _, err := m.treenode(exitRefused, from...); err != nil {
@@ -73,7 +73,7 @@ func (m *mover) all() (err error) {
 			}
 			args = append(slices.Clone(from), "--resume")
 		}
-		if err := m.killed(args...); err != nil {
+		if err := m.killed(n, args...); err != nil {
 			return fmt.Errorf("import to be killed for the %d. time: %w", i+1, err)
 		}
 	}
@@ -115,22 +115,21 @@ func (m *mover) treenode(want int, args ...string) (stdout string, err error) {
 	return out.String(), nil
 }
 
-// killed runs an import and kills it once its first transaction has happened,
-// of which it does not hear. A second one does not get through.
-func (m *mover) killed(args ...string) error {
+// killed runs an import and kills it once its n-th transaction has happened,
+// of which it does not hear. One more does not get through.
+func (m *mover) killed(n int64, args ...string) error {
 	node, err := url.Parse(m.node)
 	if err != nil {
 		return err
 	}
 	ctx, kill := context.WithCancel(m.ctx)
 	defer kill()
-	var happened atomic.Bool
+	var happened atomic.Int64
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(node) },
 		ModifyResponse: func(r *http.Response) error {
 			r.Header.Del(wire.HeaderLeader) // it would be asked directly from then on
-			if strings.HasSuffix(r.Request.URL.Path, "/txn") {
-				happened.Store(true)
+			if strings.HasSuffix(r.Request.URL.Path, "/txn") && happened.Add(1) == n {
 				kill()
 				return errKilled
 			}
@@ -140,7 +139,7 @@ func (m *mover) killed(args ...string) error {
 	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	var writes atomic.Int64
 	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/txn") && writes.Add(1) > 1 {
+		if strings.HasSuffix(r.URL.Path, "/txn") && writes.Add(1) > n {
 			<-ctx.Done()
 			panic(http.ErrAbortHandler)
 		}
@@ -152,7 +151,7 @@ func (m *mover) killed(args ...string) error {
 	switch {
 	case m.ctx.Err() != nil:
 		return m.ctx.Err()
-	case !happened.Load():
+	case happened.Load() < n:
 		return fmt.Errorf("it ended by itself: %s\n%s", cmd.ProcessState, out)
 	case err == nil:
 		return errors.New("it ended well although an answer was missing")
