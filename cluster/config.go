@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/clock"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
@@ -135,6 +136,9 @@ type Config struct {
 	AuditDir       string
 	AuditFileBytes int64
 	AuditFiles     int
+	// Keys are what the log and the snapshots are encrypted with on this node's disk.
+	// Optional; see package atrest.
+	Keys *atrest.Ring
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
 	// Level is the newest level of log entries that this node says it reads, and

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 )
@@ -27,6 +28,7 @@ type Directory struct {
 	Path     string
 	identity identity
 	config   Config // where things are
+	keys     *atrest.Keys
 	engine   logstore.Engine
 	log      *logstore.Copy
 	first    uint64
@@ -43,16 +45,20 @@ type directorySnapshot struct {
 		raft.SnapshotMeta
 		CRC []byte
 	}
-	dir string
-	err error     // why it can't be used
-	mem *fsm.View // once it was read
+	dir  string
+	keys *atrest.Keys
+	key  atrest.Ref // that it is encrypted with
+	err  error      // why it can't be used
+	mem  *fsm.View  // once it was read
 }
 
-// OpenDirectory opens a data directory. The error is an *Error: of CodeInvalid
-// if it is none or is in use (logstore.ErrLocked inside), or of CodeInternal if
-// it is damaged (a *logstore.CorruptError or a *DamageError inside).
-func OpenDirectory(path string) (*Directory, error) {
-	d := &Directory{Path: path, config: Config{DataDir: path}}
+// OpenDirectory opens a data directory. Keys are those that it is encrypted with,
+// nil for none. The error is an *Error: of CodeInvalid if it is none, is in use
+// (logstore.ErrLocked inside) or lacks a key (an *atrest.MissingKeyError inside),
+// or of CodeInternal if it is damaged (a *logstore.CorruptError or a *DamageError
+// inside).
+func OpenDirectory(path string, keys *atrest.Keys) (*Directory, error) {
+	d := &Directory{Path: path, config: Config{DataDir: path}, keys: keys}
 	if _, err := os.Lstat(d.config.path(foundedDir)); err == nil {
 		return nil, fail(CodeInvalid, nil, "restoring or recovering %s was interrupted at its end: start the node on it once, which finishes that", path)
 	}
@@ -74,7 +80,7 @@ func OpenDirectory(path string) (*Directory, error) {
 		return nil, err
 	}
 	d.engine = engine
-	if d.log, err = logstore.OpenCopy(at, engine); err != nil {
+	if d.log, err = logstore.OpenCopy(at, engine, keys); err != nil {
 		var corrupt *logstore.CorruptError
 		switch {
 		case errors.As(err, &corrupt):
@@ -103,11 +109,18 @@ func (d *Directory) findSnapshots() error {
 		if !e.IsDir() || filepath.Ext(e.Name()) == ".tmp" { // of a snapshot that was not finished
 			continue
 		}
-		s := &directorySnapshot{dir: filepath.Join(d.config.path(snapshotDir), e.Name())}
+		s := &directorySnapshot{keys: d.keys, dir: filepath.Join(d.config.path(snapshotDir), e.Name())}
 		s.meta.ID = e.Name()
 		b, err := os.ReadFile(filepath.Join(s.dir, "meta.json"))
 		if err == nil {
 			err = json.Unmarshal(b, &s.meta)
+		}
+		if err == nil {
+			if s.key, err = stateKey(filepath.Join(s.dir, snapshotState)); err == nil {
+				if err := d.keys.Need(s.dir, s.key); err != nil {
+					return err
+				}
+			}
 		}
 		s.err = err
 		d.snapshots = append(d.snapshots, s)
@@ -133,8 +146,16 @@ func (s *directorySnapshot) read() (*fsm.View, error) {
 	}
 	defer f.Close() //nolint:errcheck // opened for reading only
 	sum := crc64.New(crc64.MakeTable(crc64.ECMA))
-	v, err := fsm.ReadSnapshot(io.TeeReader(f, sum))
+	raw := io.TeeReader(f, sum)
+	state, err := atrest.Open(raw, s.keys, stateContext(s.meta.ID))
 	if err != nil {
+		return nil, err
+	}
+	v, err := fsm.ReadSnapshot(state)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, raw); err != nil { // whatever is behind counts in the sum
 		return nil, err
 	}
 	if !bytes.Equal(sum.Sum(nil), s.meta.CRC) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"github.com/hashicorp/raft"
@@ -20,6 +21,10 @@ type DirectoryReport struct {
 	RaftID    string `json:"raft_id"`
 	ClusterID string `json:"cluster_id,omitempty"`
 	RaftLog   string `json:"raft_log"`
+	// Keys are those that the log and the snapshots are encrypted with. Plain is
+	// whether some of both is not.
+	Keys  []DirectoryKey `json:"keys,omitempty"`
+	Plain bool           `json:"plain"`
 	// Members are the newest configuration, MembersIndex where it is from. It
 	// may not be committed.
 	Members      []DirectoryMember `json:"members"`
@@ -44,6 +49,12 @@ type DirectoryReport struct {
 	Contradictions []string `json:"contradictions,omitempty"`
 	// Damage is what could not be read.
 	Damage []string `json:"damage,omitempty"`
+}
+
+// DirectoryKey names a key.
+type DirectoryKey struct {
+	Name        string `json:"name"`
+	Fingerprint string `json:"fingerprint"`
 }
 
 // DirectorySnapshot is one snapshot of a directory.
@@ -97,6 +108,7 @@ func (d *Directory) Report() DirectoryReport {
 			r.Damage = append(r.Damage, err.Error())
 		}
 	}
+	d.keysReport(&r)
 	damaged(d.votes(&r))
 	for _, s := range d.snapshots {
 		r.Snapshots = append(r.Snapshots, d.snapshotReport(s, &r, damaged))
@@ -104,6 +116,25 @@ func (d *Directory) Report() DirectoryReport {
 	damaged(d.logReport(&r))
 	damaged(d.stateReport(&r))
 	return r
+}
+
+// keysReport names what is needed to read the directory.
+func (d *Directory) keysReport(r *DirectoryReport) {
+	refs := d.log.KeysInUse()
+	for _, s := range d.snapshots {
+		if s.err == nil {
+			refs = append(refs, s.key)
+		}
+	}
+	for _, ref := range refs {
+		key := DirectoryKey{ref.Name, ref.ID.String()}
+		switch {
+		case ref.IsPlain():
+			r.Plain = true
+		case !slices.Contains(r.Keys, key):
+			r.Keys = append(r.Keys, key)
+		}
+	}
 }
 
 // votes reads what Raft keeps beside the log, under its names.

@@ -55,7 +55,7 @@ func contents(t *testing.T, dir string) map[string]string {
 
 func openDirectory(t *testing.T, path string) *cluster.Directory {
 	t.Helper()
-	d, err := cluster.OpenDirectory(path)
+	d, err := cluster.OpenDirectory(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,14 +106,14 @@ func TestDirectoryReport(t *testing.T) {
 				}
 			}
 			want, digest := leader.read(cluster.Linearizable, 0), sameDigests(t, nodes)
-			if _, err := cluster.OpenDirectory(leader.config.DataDir); !errors.Is(err, logstore.ErrLocked) {
+			if _, err := cluster.OpenDirectory(leader.config.DataDir, nil); !errors.Is(err, logstore.ErrLocked) {
 				t.Fatalf("a directory in use is opened: %v", err)
 			}
 			status := leader.Status()
 			stopAll(t, nodes)
 
 			was := contents(t, leader.config.DataDir)
-			d, err := cluster.OpenDirectory(leader.config.DataDir)
+			d, err := cluster.OpenDirectory(leader.config.DataDir, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -408,7 +408,7 @@ func TestDirectoriesThatAreNone(t *testing.T) {
 		}
 		return e.Code
 	}
-	if _, err := cluster.OpenDirectory(empty); code(err) != cluster.CodeInvalid {
+	if _, err := cluster.OpenDirectory(empty, nil); code(err) != cluster.CodeInvalid {
 		t.Error(err)
 	}
 	nodes := start(t, 1, nil)
@@ -431,7 +431,7 @@ func TestDirectoriesThatAreNone(t *testing.T) {
 	if err := os.WriteFile(segments[0], b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d, err := cluster.OpenDirectory(dir)
+	d, err := cluster.OpenDirectory(dir, nil)
 	if err != nil {
 		var corrupt *logstore.CorruptError
 		if code(err) != cluster.CodeInternal || !errors.As(err, &corrupt) || !strings.HasPrefix(corrupt.Path, dir) {

@@ -100,6 +100,13 @@
 // Supervise a node with what makes its Network, serve it, watch Failed, Close it.
 // Or Open one: then nobody opens it again after Failed.
 //
+// # Encryption
+//
+// With Config.Keys the payloads of the log and the snapshots are encrypted on this
+// node's disk, and nowhere else: what goes to other nodes and the state machine is
+// plain (sealed.go, logstore, atrest). A key that is missing is an
+// *atrest.MissingKeyError of Open, and no damage.
+//
 // # Data directories at rest
 //
 // OpenDirectory looks into the directory of a node that does not run, and

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
@@ -46,6 +47,7 @@ type founding struct {
 	view            *fsm.View
 	term            uint64
 	progress        func(bytes int64) // nil for none
+	keys            *atrest.Keys      // that it is encrypted with; nil for none
 }
 
 // Founded is a cluster that was made in a data directory.
@@ -101,7 +103,8 @@ func (f founding) write() (_ Founded, err error) {
 	if err != nil {
 		return Founded{}, err
 	}
-	id := identity{Format: identityFormat, NodeID: f.nodeID, Instance: instance, ClusterID: cluster.String(), Logged: true}
+	c := Config{Keys: atrest.NewRing(f.keys)}
+	id := identity{Format: c.identityFormat(), NodeID: f.nodeID, Instance: instance, ClusterID: cluster.String(), Logged: true}
 	if err := f.writeLog(dir); err != nil {
 		return Founded{}, err
 	}
@@ -125,7 +128,7 @@ func (f founding) writeLog(dir string) error {
 	if f.engine == logstore.EngineBolt {
 		name = boltFile
 	}
-	log, err := logstore.Open(filepath.Join(dir, name), logstore.Options{Engine: f.engine})
+	log, err := logstore.Open(filepath.Join(dir, name), logstore.Options{Engine: f.engine, Keys: atrest.NewRing(f.keys)})
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,7 @@ func (f founding) writeLog(dir string) error {
 // writeSnapshot writes the state as the snapshot of a configuration of one server.
 func (f founding) writeSnapshot(dir, raftID string) (Digest, error) {
 	var damage error
-	snaps, err := openSnapshots(dir, hclog.NewNullLogger(), func(err error) { damage = err })
+	snaps, err := openSnapshots(dir, hclog.NewNullLogger(), atrest.NewRing(f.keys), func(err error) { damage = err })
 	if err != nil {
 		return Digest{}, err
 	}

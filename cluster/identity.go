@@ -15,7 +15,19 @@ import (
 const (
 	identityFile   = "node.json"
 	identityFormat = 1
+	// identityEncrypted is the format of a directory that may hold what is
+	// encrypted. Programs that know of no keys would take that for damage; this
+	// they refuse.
+	identityEncrypted = 2
 )
+
+// identityFormat is the format of the directory's description.
+func (c *Config) identityFormat() int {
+	if c.Keys != nil {
+		return identityEncrypted
+	}
+	return identityFormat
+}
 
 // identity is what a data directory says about itself, in node.json.
 type identity struct {
@@ -96,8 +108,8 @@ func parseIdentity(b []byte, dir string) (identity, error) {
 		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it is not the description of a data directory", Err: err}, "data directory %s", dir)
 	case sum != "" && sum != sumOf(id), sum == "" && !hasOnlyKnown(b):
 		return identity{}, fail(CodeInvalid, &DamageError{Path: path, Reason: "it does not have its checksum"}, "data directory %s", dir)
-	case id.Format != identityFormat:
-		return identity{}, fail(CodeInvalid, nil, "%s has format %d, this program reads %d", path, id.Format, identityFormat)
+	case id.Format != identityFormat && id.Format != identityEncrypted:
+		return identity{}, fail(CodeInvalid, nil, "%s has format %d, this program reads %d and %d", path, id.Format, identityFormat, identityEncrypted)
 	}
 	return id, nil
 }

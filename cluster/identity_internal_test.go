@@ -33,7 +33,7 @@ func TestEveryBitOfNodeJSON(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, identityFile), b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, inspected := OpenDirectory(dir); err != nil && damageIn(inspected) == nil {
+			if _, inspected := OpenDirectory(dir, nil); err != nil && damageIn(inspected) == nil {
 				t.Errorf("bit %d of byte %d: inspected, %s is not damaged but %v", bit, i, b, inspected)
 			}
 		}

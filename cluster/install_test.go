@@ -60,7 +60,7 @@ func follow(t *testing.T) *lone {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.store.Close() })
-	snaps, err := openSnapshots(dir, hclog.NewNullLogger(), fail)
+	snaps, err := openSnapshots(dir, hclog.NewNullLogger(), nil, fail)
 	if err != nil {
 		t.Fatal(err)
 	}

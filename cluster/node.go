@@ -133,6 +133,10 @@ func open(config Config) (_ *Node, err error) {
 	if err != nil {
 		config.Logger.Warn("which kinds of entries the log has will be asked for again", "error", err)
 	}
+	warnOfOthers(config.DataDir, config.Logger)
+	if err := keepOwnPrivate(config.DataDir); err != nil {
+		return nil, fail(CodeInvalid, err, "data directory %s", config.DataDir)
+	}
 	n := &Node{
 		config: config, raftID: id.raftID(), identity: id,
 		log:     config.Logger.With("node", config.NodeID),
@@ -160,6 +164,7 @@ func open(config Config) (_ *Node, err error) {
 		OnFailure:    n.stop,
 		Observe:      config.ObserveLog,
 		Wrap:         config.WrapLog,
+		Keys:         config.Keys,
 	})
 	if err != nil {
 		return nil, n.openFailure(err)
@@ -169,7 +174,7 @@ func open(config Config) (_ *Node, err error) {
 			err = errors.Join(err, n.store.Close())
 		}
 	}()
-	n.snapshots, err = openSnapshots(config.DataDir, n.log.Named("snapshot"), n.stop)
+	n.snapshots, err = openSnapshots(config.DataDir, n.log.Named("snapshot"), config.Keys, n.stop)
 	if err == nil {
 		err = n.snapshots.cover(n.store)
 	}
@@ -203,8 +208,8 @@ func open(config Config) (_ *Node, err error) {
 	} else if known {
 		return nil, fail(CodeInvalid, nil, "%s has a log but its %s names no cluster", config.DataDir, identityFile)
 	}
-	if !n.identity.Logged {
-		n.identity.Logged = true
+	if format := config.identityFormat(); !n.identity.Logged || n.identity.Format != format {
+		n.identity.Logged, n.identity.Format = true, format
 		if err := n.identity.save(config.DataDir); err != nil {
 			return nil, err
 		}

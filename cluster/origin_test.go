@@ -37,7 +37,7 @@ func loggedOrigins(t *testing.T, n *testNode) (origins map[string]*cluster.LogOr
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d, err := cluster.OpenDirectory(n.config.DataDir)
+	d, err := cluster.OpenDirectory(n.config.DataDir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

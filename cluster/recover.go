@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 )
@@ -45,7 +46,8 @@ func (d *Directory) Last() (*fsm.View, error) {
 // leads to, see Last, with raised numbers and a new id, see Restore. What was
 // acknowledged by members that are lost and is not here is lost with them.
 //
-// What was in the directory stays beside it (Founded.Replaced). The Directory shows
+// What was encrypted is encrypted again, with the keys that the Directory was opened
+// with. What was in the directory stays beside it (Founded.Replaced). The Directory shows
 // what was there before, and is to be closed. The error is an *Error; an older state
 // than the log's end, or one of which the directory says itself that it is wrong,
 // is refused.
@@ -82,14 +84,14 @@ func (d *Directory) Recover(r Recovery) (_ Founded, err error) {
 	if err != nil {
 		return Founded{}, err
 	}
-	held, err := logstore.Open(path, logstore.Options{Engine: engine})
+	held, err := logstore.Open(path, logstore.Options{Engine: engine, Keys: atrest.NewRing(d.keys)})
 	if err != nil {
 		return Founded{}, fail(CodeInvalid, err, "data directory %s", d.Path)
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
 	f := founding{
 		dataDir: d.Path, nodeID: d.identity.NodeID, advertise: r.Advertise, engine: d.engine,
-		view: v, term: max(report.Term, report.LastTerm), progress: r.Progress,
+		view: v, term: max(report.Term, report.LastTerm), progress: r.Progress, keys: d.keys,
 	}
 	return f.found(r.Raise)
 }

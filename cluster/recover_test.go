@@ -17,7 +17,7 @@ import (
 
 func recoverDirectory(t *testing.T, path string) (cluster.Founded, error) {
 	t.Helper()
-	d, err := cluster.OpenDirectory(path)
+	d, err := cluster.OpenDirectory(path, nil)
 	if err != nil {
 		return cluster.Founded{}, err
 	}
@@ -166,7 +166,7 @@ func TestRecoverInterrupted(t *testing.T) {
 		for _, step := range steps[:done+1] {
 			step()
 		}
-		if _, err := cluster.OpenDirectory(work); err == nil {
+		if _, err := cluster.OpenDirectory(work, nil); err == nil {
 			t.Errorf("step %d: half a directory was opened", done)
 		}
 		o := &testNode{t: t, addr: clustertest.FreeAddr(t), config: cluster.Config{NodeID: "n1", DataDir: work, Version: "test", Logger: testLogger(t)}}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 )
@@ -54,6 +55,8 @@ type Restoration struct {
 	Term uint64
 	// Raise is how much higher its numbers become.
 	Raise fsm.Raise
+	// Keys are what the directory is encrypted with. Nil for nothing.
+	Keys *atrest.Keys
 	// Progress is told how many bytes were written each time. Optional.
 	Progress func(bytes int64)
 }
@@ -95,7 +98,7 @@ func Restore(r Restoration) (Founded, error) {
 	if err != nil {
 		return Founded{}, err
 	}
-	f := founding{dataDir: r.DataDir, nodeID: r.NodeID, advertise: r.Advertise, engine: r.RaftLog, view: r.View, term: r.Term, progress: r.Progress}
+	f := founding{dataDir: r.DataDir, nodeID: r.NodeID, advertise: r.Advertise, engine: r.RaftLog, view: r.View, term: r.Term, progress: r.Progress, keys: r.Keys}
 	founded, err := f.found(r.Raise)
 	if err != nil && made {
 		// Only what is empty goes.

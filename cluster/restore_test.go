@@ -62,7 +62,7 @@ func lowered(t *testing.T, v *fsm.View, by cluster.Raised) cluster.Digest {
 // wholeDirectory checks a directory as treenode inspect does.
 func wholeDirectory(t *testing.T, path string) cluster.DirectoryReport {
 	t.Helper()
-	d, err := cluster.OpenDirectory(path)
+	d, err := cluster.OpenDirectory(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/failpoint"
 	"github.com/treenode/treenode/fsm"
 )
@@ -46,17 +48,28 @@ type snapshots struct {
 	// failed is told of damage, and of a snapshot that can't be restored.
 	failed func(error)
 	newest atomic.Pointer[SnapshotStats] // nil while there is none
+	keys   *atrest.Ring
+	// writing counts the snapshots that are being written, by their key.
+	writingMu sync.Mutex
+	writing   map[atrest.Ref]int
 }
 
 // openSnapshots opens the snapshots of a data directory and checks what is
-// small of each. Contents are checked when they are read; see scrub.
-func openSnapshots(dataDir string, log hclog.Logger, failed func(error)) (*snapshots, error) {
+// small of each. Contents are checked when they are read; see scrub. It refuses
+// those that none of the keys opens.
+func openSnapshots(dataDir string, log hclog.Logger, keys *atrest.Ring, failed func(error)) (*snapshots, error) {
 	inner, err := raft.NewFileSnapshotStoreWithLogger(dataDir, snapshotsRetained, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshots{FileSnapshotStore: inner, dir: filepath.Join(dataDir, snapshotDir), failed: failed}
+	s := &snapshots{
+		FileSnapshotStore: inner, dir: filepath.Join(dataDir, snapshotDir), failed: failed,
+		keys: keys, writing: map[atrest.Ref]int{},
+	}
 	kept, err := s.kept(true)
+	if err == nil {
+		err = keepPrivate(s.dir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +77,14 @@ func openSnapshots(dataDir string, log hclog.Logger, failed func(error)) (*snaps
 		if err := s.checkMeta(id, true); err != nil {
 			return nil, err
 		}
+		if err := s.checkKey(id); err != nil {
+			return nil, err
+		}
 	}
 	if found, err := inner.List(); err == nil && len(found) > 0 {
 		s.newest.Store(&SnapshotStats{Index: found[0].Index, Bytes: found[0].Size})
 	}
+	keys.Use("the snapshots", s.keysInUse)
 	return s, nil
 }
 
@@ -153,8 +170,11 @@ func (s *snapshots) checkMeta(id string, seal bool) error {
 
 // checkState reads the whole of a snapshot, at a bounded speed.
 func (s *snapshots) checkState(ctx context.Context, id string) error {
-	f, err := os.Open(s.path(id, snapshotState))
-	if err != nil {
+	f, err := openState(s.path(id, snapshotState), id, s.keys.Keys())
+	switch {
+	case errors.As(err, new(*atrest.MissingKeyError)):
+		return err
+	case err != nil:
 		return s.damage(id, snapshotState, "it can't be read", err)
 	}
 	defer f.Close() //nolint:errcheck // opened for reading only
@@ -162,10 +182,10 @@ func (s *snapshots) checkState(ctx context.Context, id string) error {
 	pause := time.NewTicker(scrubPiece * time.Second / scrubRate)
 	defer pause.Stop()
 	for {
-		n, err := f.Read(piece)
+		n, err := io.ReadFull(f, piece)
 		_, _ = sum.Write(piece[:n]) // never fails
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			if err := sum.Check(); err != nil {
 				return s.damage(id, snapshotState, "its content is not what was written", err)
 			}
@@ -218,12 +238,13 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 		return nil, nil, err
 	}
 	meta, r, err := s.FileSnapshotStore.Open(id)
-	if err != nil {
-		if kept, listed := s.kept(false); listed != nil || slices.Contains(kept, id) {
-			err = s.report(s.damage(id, snapshotState, "it can't be opened", err))
-		}
+	if err == nil {
+		return s.opened(meta, r)
 	}
-	return meta, r, err
+	if kept, listed := s.kept(false); listed != nil || slices.Contains(kept, id) {
+		err = s.report(s.damage(id, snapshotState, "it can't be opened", err))
+	}
+	return nil, nil, err
 }
 
 // Create implements raft.SnapshotStore.
@@ -232,23 +253,37 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, c r
 	if err != nil {
 		return nil, err
 	}
-	return &sink{SnapshotSink: inner, of: s, sum: fsm.NewSnapshotSum(), index: index}, nil
+	err = keepPrivate(filepath.Join(s.dir, inner.ID()+snapshotTemp))
+	if err != nil {
+		return nil, errors.Join(err, inner.Cancel())
+	}
+	k, err := s.newSink(inner, index)
+	if err != nil {
+		return nil, errors.Join(err, inner.Cancel())
+	}
+	return k, nil
 }
 
 // sink is a snapshot that is being written.
 type sink struct {
 	raft.SnapshotSink
-	of   *snapshots
-	sum  *fsm.SnapshotSum
-	done bool
+	of     *snapshots
+	sum    *fsm.SnapshotSum
+	key    atrest.Ref
+	sealed *atrest.Writer // nil where it is not encrypted
+	done   bool
 
 	index uint64
 	bytes int64
 }
 
 // Write implements io.Writer.
-func (k *sink) Write(b []byte) (int, error) {
-	n, err := k.SnapshotSink.Write(b)
+func (k *sink) Write(b []byte) (n int, err error) {
+	if k.sealed != nil {
+		n, err = k.sealed.Write(b)
+	} else {
+		n, err = k.SnapshotSink.Write(b)
+	}
 	k.bytes += int64(n)
 	_, _ = k.sum.Write(b[:n]) // never fails
 	return n, err
@@ -259,10 +294,14 @@ func (k *sink) Close() error {
 	if k.done {
 		return nil
 	}
-	k.done = true
-	if err := k.sum.Check(); err != nil {
+	err := k.sum.Check()
+	if err == nil && k.sealed != nil {
+		err = k.sealed.Close()
+	}
+	if err != nil {
 		return errors.Join(err, k.Cancel())
 	}
+	defer k.end()
 	failpoint.Reach(failpoint.SnapshotWritten)
 	if err := k.SnapshotSink.Close(); err != nil {
 		return err
@@ -274,6 +313,12 @@ func (k *sink) Close() error {
 	failpoint.Reach(failpoint.SnapshotPlaced)
 	k.of.newest.Store(&SnapshotStats{Index: k.index, Bytes: k.bytes, At: time.Now()})
 	return nil
+}
+
+// Cancel implements raft.SnapshotSink.
+func (k *sink) Cancel() error {
+	defer k.end()
+	return k.SnapshotSink.Cancel()
 }
 
 // cover returns an error if entries are missing between the newest snapshot and

@@ -3,6 +3,7 @@ package cluster
 import (
 	"time"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/fsm"
 )
 
@@ -34,6 +35,22 @@ type Status struct {
 	// empty if nothing is. Failures counts those in a row.
 	Trouble  string
 	Failures int
+	// Encryption is nil where the node has no keys.
+	Encryption *Encryption
+}
+
+// Encryption is what a node encrypts on its disk.
+type Encryption struct {
+	Active atrest.Ref   // the zero Ref where nothing new is encrypted
+	InUse  []atrest.Ref // that something on disk needs; the zero Ref for what is plain
+}
+
+// encryption is how a node's keys are used.
+func (c *Config) encryption() *Encryption {
+	if c.Keys == nil {
+		return nil
+	}
+	return &Encryption{Active: c.Keys.Keys().ActiveRef(), InUse: c.Keys.InUse()}
 }
 
 // Member is one server of the configuration.

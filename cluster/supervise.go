@@ -427,6 +427,7 @@ func (s *Supervised) Status() Status {
 	if n != nil {
 		status = n.Status()
 	}
+	status.Encryption = s.config.encryption()
 	if t != nil && status.Trouble == "" {
 		status.Trouble = t.Cause
 		if t.State != "" {

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/treenode/treenode/cluster/atrest"
 )
 
 // Copy is a store opened on a copy of its files, for reading a log that must
@@ -23,8 +25,9 @@ type Copy struct {
 
 // OpenCopy copies the store at path to the directory for temporary files and
 // opens the copy. No other process may have the store open; one that wants to
-// waits meanwhile. Errors are those of Open, and name the original.
-func OpenCopy(path string, engine Engine) (_ *Copy, err error) {
+// waits meanwhile. Errors are those of Open, and name the original. Keys may be
+// nil.
+func OpenCopy(path string, engine Engine, keys *atrest.Keys) (_ *Copy, err error) {
 	dir, err := os.MkdirTemp("", "treenode-log-")
 	if err != nil {
 		return nil, &OpenError{Path: path, Err: err}
@@ -42,7 +45,7 @@ func OpenCopy(path string, engine Engine) (_ *Copy, err error) {
 	if err != nil {
 		return nil, named(openFailure(path, err), to, path)
 	}
-	s, err := New(path, inner, Options{Engine: engine})
+	s, err := New(path, inner, Options{Engine: engine, Keys: atrest.NewRing(keys)})
 	if err != nil {
 		return nil, errors.Join(named(err, to, path), inner.Close())
 	}
@@ -114,6 +117,10 @@ func named(err error, copied, path string) error {
 	var corrupt *CorruptError
 	var open *OpenError
 	var file *fs.PathError
+	var key *atrest.MissingKeyError
+	if errors.As(err, &key) {
+		key.Path = strings.Replace(key.Path, copied, path, 1)
+	}
 	if errors.As(err, &corrupt) {
 		corrupt.Path = strings.Replace(corrupt.Path, copied, path, 1)
 	}

@@ -18,26 +18,38 @@
 //
 //   - A write is acknowledged after it was fsynced, never before. There is no
 //     option to turn that off.
+//
 //   - Every entry carries a CRC32C over its index, term, type, time, extensions
 //     and data; every stable value one over its key and value. Each read
 //     verifies it. A mismatch, an entry at the wrong index, a hole in the log and
 //     a stable value that was written once and is gone are a *CorruptError.
 //     Nothing is repaired or cut off: the node's directory has to be set aside.
+//
 //   - Open walks the database file's structure first, so that a damaged page is
 //     a *CorruptError and not a crash inside the database library. It also
 //     refuses a file of which one of the two meta pages is damaged: the library
 //     would silently fall back to the older one and lose the last
 //     acknowledged write, which may be a vote.
+//
 //   - After a failed or stalled write the store is poisoned. Every later write
 //     fails with that first error and does not reach the disk: what the kernel
 //     kept of a failed fsync is unknown, and a second one may wrongly succeed.
 //     Reads go on.
+//
 //   - The log has no gaps. StoreLogs takes the index after the last one only,
 //     DeleteRange removes at an end only. IsMonotonic tells Raft so.
+//
 //   - A call in flight for longer than Options.StallTimeout is reported while
 //     it still hangs; an Open may take twelve times as long.
+//
 //   - After a failed flush, DropCache before the next Open has the log read from
 //     the disk and not from pages that only look written.
+//
+//   - With Options.Keys an entry's data and extensions are encrypted, bound to their
+//     index, term, type and time. Checksums are of what is on disk, and are verified
+//     first: a key that is missing is an *atrest.MissingKeyError, from Open already,
+//     and never a *CorruptError. The store knows which keys its entries need without
+//     reading them (usage.go).
 //
 // # Telling the owner
 //

@@ -83,7 +83,7 @@ func (s *Store) checkKey(key []byte) error {
 		reason = "it is empty"
 	case len(key) > stableKeyLenMax:
 		reason = fmt.Sprintf("it has %d bytes, more than %d", len(key), stableKeyLenMax)
-	case string(key) == string(headerKey):
+	case string(key) == string(headerKey), string(key) == string(usageKey):
 		reason = "the store uses it itself"
 	case len(s.keys) >= stableKeysMax && !slices.Contains(s.keys, string(key)):
 		reason = fmt.Sprintf("there are %d keys already", len(s.keys))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/cluster/atrest"
 )
 
 // formatVersion is the version of everything the store writes.
@@ -18,7 +20,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 //
 //	crc32c(4) flags(1) term(8) type(1) seconds(8) nanoseconds(4) extensionsLen(4) extensions data
 //
-// The checksum covers the index and all that follows it. The other fields of
+// With flagEncrypted, a record of package atrest stands in the place of extensions
+// and data, which are in it one behind the other; the index and the header, but for
+// the checksum, are its context, so that it opens at its own place only.
+//
+// The checksum covers the index and all that follows it, as it is on disk: damage
+// is found without a key. The other fields of
 // the outer log are constants, none of them the zero value: the inner store
 // writes field names, and a damaged name would otherwise go unnoticed where
 // the field happens to be zero.
@@ -32,6 +39,7 @@ const (
 	sealHeaderLen  = 30
 
 	flagAppendedAt = 1
+	flagEncrypted  = 2
 
 	outerTerm = 1
 	outerType = raft.LogNoop
@@ -39,9 +47,14 @@ const (
 
 var outerAppendedAt = time.Unix(1, 0).UTC()
 
-// sealLog returns the outer log that stands for l on disk.
-func sealLog(l *raft.Log) *raft.Log {
-	b := make([]byte, sealHeaderLen, sealHeaderLen+len(l.Extensions)+len(l.Data))
+// sealLog returns the outer log that stands for l on disk, encrypted if there is a
+// key.
+func sealLog(l *raft.Log, key *atrest.Key) (*raft.Log, error) {
+	head, size := sealHeaderLen, sealHeaderLen+len(l.Extensions)+len(l.Data)
+	if key != nil {
+		head, size = head+atrest.Lead, size+atrest.Overhead
+	}
+	b := make([]byte, head, size)
 	if !l.AppendedAt.IsZero() {
 		b[sealFlags] |= flagAppendedAt
 		binary.BigEndian.PutUint64(b[sealSeconds:], uint64(l.AppendedAt.Unix()))     //nolint:gosec // the bits are read back as signed
@@ -52,6 +65,13 @@ func sealLog(l *raft.Log) *raft.Log {
 	binary.BigEndian.PutUint32(b[sealExtensions:], uint32(len(l.Extensions))) //nolint:gosec // Raft sends no entry of that size
 	b = append(b, l.Extensions...)
 	b = append(b, l.Data...)
+	if key != nil {
+		b[sealFlags] |= flagEncrypted
+		var err error
+		if b, err = key.Seal(b, sealHeaderLen, sealContext(l.Index, b)); err != nil {
+			return nil, err
+		}
+	}
 	binary.BigEndian.PutUint32(b, entryChecksum(l.Index, b[sealFlags:]))
 	return &raft.Log{
 		Index:      l.Index,
@@ -60,13 +80,17 @@ func sealLog(l *raft.Log) *raft.Log {
 		Data:       b,
 		Extensions: []byte{formatVersion},
 		AppendedAt: outerAppendedAt,
-	}
+	}, nil
 }
 
-// openLog verifies an outer log that was read at index and fills l from it.
-// It keeps a reference to the outer log's data. On a mismatch it returns the
-// reason and leaves l as it is.
-func openLog(index uint64, outer *raft.Log, l *raft.Log) (reason string) {
+// sealContext is what an encrypted entry is bound to.
+func sealContext(index uint64, b []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, index), b[sealFlags:sealHeaderLen]...)
+}
+
+// verifyLog verifies an outer log that was read at index. On a mismatch it returns
+// the reason.
+func verifyLog(index uint64, outer *raft.Log) (reason string) {
 	switch {
 	case outer.Index != index:
 		return fmt.Sprintf("the record says that it is entry %d", outer.Index)
@@ -82,13 +106,38 @@ func openLog(index uint64, outer *raft.Log, l *raft.Log) (reason string) {
 	if want, got := binary.BigEndian.Uint32(b), entryChecksum(index, b[sealFlags:]); want != got {
 		return fmt.Sprintf("checksum %08x does not match %08x", got, want)
 	}
-	rest := b[sealHeaderLen:]
-	extensionsLen := uint64(binary.BigEndian.Uint32(b[sealExtensions:]))
-	if extensionsLen > uint64(len(rest)) || b[sealFlags]&^flagAppendedAt != 0 {
+	if b[sealFlags]&^(flagAppendedAt|flagEncrypted) != 0 {
 		return "the record's header is of another format"
 	}
+	return ""
+}
+
+// openLog fills l from an outer log that was verified. It may keep a reference to
+// the outer log's data. On a mismatch it returns the reason, or the ID of the key
+// that is missing, and leaves l as it is.
+func openLog(outer *raft.Log, l *raft.Log, keys *atrest.Keys) (reason string, missing atrest.ID) {
+	b := outer.Data
+	rest := b[sealHeaderLen:]
+	if b[sealFlags]&flagEncrypted != 0 {
+		id, ok := atrest.SealedBy(rest)
+		if !ok {
+			return "the record is too short to be encrypted", missing
+		}
+		key := keys.Find(id)
+		if key == nil {
+			return "", id
+		}
+		var err error
+		if rest, err = key.Open(rest, sealContext(outer.Index, b)); err != nil {
+			return fmt.Sprintf("it does not decrypt with its key %v", key), missing
+		}
+	}
+	extensionsLen := uint64(binary.BigEndian.Uint32(b[sealExtensions:]))
+	if extensionsLen > uint64(len(rest)) {
+		return "the record's header is of another format", missing
+	}
 	*l = raft.Log{
-		Index:      index,
+		Index:      outer.Index,
 		Term:       binary.BigEndian.Uint64(b[sealTerm:]),
 		Type:       raft.LogType(b[sealType]),
 		Extensions: orNil(rest[:extensionsLen:extensionsLen]),
@@ -98,7 +147,7 @@ func openLog(index uint64, outer *raft.Log, l *raft.Log) (reason string) {
 		seconds := int64(binary.BigEndian.Uint64(b[sealSeconds:])) //nolint:gosec // written from a signed one
 		l.AppendedAt = time.Unix(seconds, int64(binary.BigEndian.Uint32(b[sealNanos:]))).UTC()
 	}
-	return ""
+	return "", missing
 }
 
 func entryChecksum(index uint64, b []byte) uint32 {

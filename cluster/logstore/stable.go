@@ -18,24 +18,28 @@ func (s *Store) Set(key, value []byte) error {
 		if err := s.checkKey(key); err != nil {
 			return nil, err
 		}
-		return func() error {
-			failpoint.Reach(failpoint.VoteBefore)
-			if err := s.inner.Set(key, sealValue(key, value)); err != nil {
-				return err
-			}
-			if slices.Contains(s.keys, string(key)) {
-				failpoint.Reach(failpoint.VoteAfter)
-				return nil
-			}
-			failpoint.Reach(failpoint.VoteUnlisted)
-			keys := append(slices.Clone(s.keys), string(key))
-			if err := s.inner.Set(headerKey, sealValue(headerKey, encodeKeys(keys))); err != nil {
-				return err
-			}
-			s.keys = keys
-			return nil
-		}, nil
+		return func() error { return s.setStable(key, value) }, nil
 	})
+}
+
+// setStable stores a value, and lists its key if it is new. The write lock must be
+// held.
+func (s *Store) setStable(key, value []byte) error {
+	failpoint.Reach(failpoint.VoteBefore)
+	if err := s.inner.Set(key, sealValue(key, value)); err != nil {
+		return err
+	}
+	if slices.Contains(s.keys, string(key)) {
+		failpoint.Reach(failpoint.VoteAfter)
+		return nil
+	}
+	failpoint.Reach(failpoint.VoteUnlisted)
+	keys := append(slices.Clone(s.keys), string(key))
+	if err := s.inner.Set(headerKey, sealValue(headerKey, encodeKeys(keys))); err != nil {
+		return err
+	}
+	s.keys = keys
+	return nil
 }
 
 // SetUint64 implements raft.StableStore.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/failpoint"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	// ScrubPerSecond bounds the speed of Scrub, in entries. 0 means
 	// DefaultScrubPerSecond.
 	ScrubPerSecond int
+	// Keys are what entries are encrypted with, and decrypted. Nil for none.
+	Keys *atrest.Ring
 }
 
 func (o Options) check() (Options, error) {
@@ -100,6 +103,10 @@ type Store struct {
 	// change after the disk did, with writing held as well.
 	rangeMu     sync.RWMutex
 	first, last uint64
+	// usage is which keys the entries have, and taken the key that the last write
+	// took; as first and last are.
+	usage keyUsage
+	taken atrest.Ref
 }
 
 var (
@@ -122,6 +129,7 @@ func New(path string, inner Inner, opts Options) (*Store, error) {
 	if err := guard(s.load); err != nil {
 		return nil, openFailure(path, err)
 	}
+	opts.Keys.Use("the log", s.KeysInUse)
 	return s, nil
 }
 
@@ -132,7 +140,10 @@ func (s *Store) load() (err error) {
 	if s.last, err = s.inner.LastIndex(); err != nil {
 		return err
 	}
-	return s.loadHeader()
+	if err := s.loadHeader(); err != nil {
+		return err
+	}
+	return s.loadUsage()
 }
 
 // Path returns the file's path.
@@ -203,6 +214,8 @@ func (s *Store) getLog(op Op, index uint64, l *raft.Log) error {
 		return ErrClosed
 	case err == s.Err(): //nolint:errorlint // the very value that readAgain returned
 		return err
+	case errors.As(err, new(*atrest.MissingKeyError)):
+		return err
 	case errors.As(err, &corrupt):
 	default:
 		corrupt = &CorruptError{Path: s.path, Index: index, Reason: "the record can't be read", Err: err}
@@ -221,8 +234,16 @@ func (s *Store) read(index uint64, l *raft.Log) error {
 	if err := guard(func() error { return s.inner.GetLog(index, &outer) }); err != nil {
 		return err
 	}
-	if reason := openLog(index, &outer, l); reason != "" {
+	reason := verifyLog(index, &outer)
+	var missing atrest.ID
+	if reason == "" {
+		reason, missing = openLog(&outer, l, s.opts.Keys.Keys())
+	}
+	switch {
+	case reason != "":
 		return &CorruptError{Path: s.path, Index: index, Reason: reason}
+	case missing != atrest.ID{}:
+		return s.missingKey(missing)
 	}
 	return nil
 }
@@ -263,6 +284,7 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 		}
 		first, last := s.Range()
 		next := last
+		key := s.takeKey()
 		sealed := make([]*raft.Log, len(logs))
 		for i, l := range logs {
 			switch {
@@ -274,9 +296,18 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 				return nil, &OrderError{Path: s.path, Op: OpStoreLogs, Reason: fmt.Sprintf("entry %d does not follow entry %d", l.Index, next)}
 			}
 			next = l.Index
-			sealed[i] = sealLog(l)
+			var err error
+			if sealed[i], err = sealLog(l, key); err != nil {
+				return nil, err
+			}
 		}
+		usage, changed := s.usage.begin(key, first, logs[0].Index)
 		return func() error {
+			if changed { // before the entries: they must not outlive the knowledge
+				if err := s.setUsage(usage); err != nil {
+					return err
+				}
+			}
 			failpoint.Reach(failpoint.AppendBefore)
 			if err := s.inner.StoreLogs(sealed); err != nil {
 				return err

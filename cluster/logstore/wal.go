@@ -13,7 +13,9 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
+	walfs "github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
 
 	"github.com/treenode/treenode/cluster/failpoint"
 )
@@ -61,7 +63,7 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 		return nil, err
 	case !info.IsDir():
 		return nil, errors.New("it is not a directory")
-	case info.Mode().Perm()&0o077 != 0: // the library's files have wider modes
+	case info.Mode().Perm()&0o077 != 0:
 		if err := os.Chmod(path, dirMode); err != nil {
 			return nil, err
 		}
@@ -89,7 +91,9 @@ func openWAL(path string, segmentBytes int) (Inner, error) {
 		}
 		return nil, err
 	}
-	w.end, err = openEndMark(path)
+	if w.end, err = openEndMark(path); err == nil {
+		err = keepPrivate(path)
+	}
 	if err == nil {
 		if err = guard(w.check); err != nil {
 			err = errors.Join(err, w.end.close())
@@ -112,7 +116,8 @@ func withoutSegments(path string) error {
 }
 
 func (w *walInner) open(segmentBytes int) (err error) {
-	w.WAL, err = wal.Open(w.path, wal.WithLogger(hclog.NewNullLogger()), wal.WithSegmentSize(segmentBytes), wal.WithMetaStore(&segmentList{}))
+	w.WAL, err = wal.Open(w.path, wal.WithLogger(hclog.NewNullLogger()), wal.WithSegmentSize(segmentBytes), wal.WithMetaStore(&segmentList{}),
+		wal.WithSegmentFiler(segment.NewFiler(w.path, privateFiles{walfs.New()})))
 	return err
 }
 

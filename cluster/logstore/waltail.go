@@ -125,14 +125,14 @@ func entryAt(b []byte) (entry, bool) {
 	if frameHeaderLen+length > uint64(len(b)) {
 		return entry{}, false
 	}
-	var outer, l raft.Log
+	var outer raft.Log
 	record := b[frameHeaderLen : frameHeaderLen+length]
 	if guard(func() error { return new(wal.BinaryCodec).Decode(record, &outer) }) != nil {
 		return entry{}, false
 	}
 	batch := outer.Term
 	outer.Term = outerTerm
-	if openLog(outer.Index, &outer, &l) != "" {
+	if verifyLog(outer.Index, &outer) != "" {
 		return entry{}, false
 	}
 	padded := (length + frameHeaderLen - 1) / frameHeaderLen * frameHeaderLen

@@ -104,6 +104,11 @@ var rules = []rule{
 		onlyReason: "an archive is a state and its sums, whoever writes or reads it",
 	},
 	{
+		room:       "cluster/atrest",
+		only:       []string{module + "/cluster/atrest"},
+		onlyReason: "what encrypts knows nothing of logs and snapshots",
+	},
+	{
 		room: "transport",
 		forbidden: map[string]string{
 			module + "/client": "the client depends on the wire, never the server on the client",

@@ -44,7 +44,23 @@ func showStatus(s cluster.Status) wire.Cluster {
 	return wire.Cluster{
 		ClusterID: s.ClusterID, NodeID: s.NodeID, State: s.State, LeaderID: s.LeaderID, LeaderAPI: s.LeaderAPI,
 		Term: s.Term, Commit: s.Commit, Applied: s.Applied, Trouble: s.Trouble, Failures: s.Failures,
+		Encryption: showEncryption(s.Encryption),
 	}
+}
+
+func showEncryption(e *cluster.Encryption) *wire.Encryption {
+	if e == nil {
+		return nil
+	}
+	shown := &wire.Encryption{Active: e.Active.Name, InUse: []string{}}
+	for _, key := range e.InUse {
+		if key.IsPlain() {
+			shown.Plain = true
+		} else {
+			shown.InUse = append(shown.InUse, key.Name)
+		}
+	}
+	return shown
 }
 
 func showMember(m cluster.Member) wire.Member {

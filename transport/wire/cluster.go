@@ -30,6 +30,15 @@ type Cluster struct {
 	Trouble   string   `json:"trouble,omitempty"`  // what is wrong, or was not long ago, and what is done about it
 	Failures  int      `json:"failures,omitempty"` // in a row
 	Members   []Member `json:"members,omitempty"`
+	// Encryption is missing where the node has no keys.
+	Encryption *Encryption `json:"encryption,omitempty"`
+}
+
+// Encryption is what the node that answers encrypts in its data directory.
+type Encryption struct {
+	Active string   `json:"active,omitempty"` // the key of what is written now; empty for none
+	InUse  []string `json:"in_use"`           // the keys that something on its disk needs
+	Plain  bool     `json:"plain"`            // whether something there is not encrypted
 }
 
 // AddMember asks the leader to take a node in, first as a non-voter; it is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,12 @@ func clusterStatus() *cobra.Command {
 				}
 				if c.Trouble != "" {
 					pairs = append(pairs, []string{"trouble", c.Trouble}, []string{"failures in a row", number(uint64(max(0, c.Failures)))})
+				}
+				if e := c.Encryption; e != nil {
+					pairs = append(pairs, []string{"encrypts with", dash(e.Active)}, []string{"keys in use", dash(strings.Join(e.InUse, ", "))})
+					if e.Plain {
+						pairs = append(pairs, []string{"", "some of what it has is not encrypted yet"})
+					}
 				}
 				return printPairs(out, pairs)
 			})

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/logstore"
 )
 
@@ -25,7 +26,7 @@ var (
 )
 
 func newInspect() *cobra.Command {
-	var entries string
+	var entries, keyFile string
 	cmd := &cobra.Command{
 		Use:   "inspect DIR|ARCHIVE [DIR2]",
 		Short: "Look into the data directory of a stopped node, or an archive, or compare two",
@@ -37,7 +38,8 @@ func newInspect() *cobra.Command {
 			"Of an archive (see \"treenode backup\"; - is standard input), show what it says and what it holds: all sums are\n" +
 			"checked, every invariant of the state, and that it is the state that the archive says it is.\n\n" +
 			"The nodes must not run. Nothing in a directory is changed: the log is read from a copy, which needs its\n" +
-			"size in the directory for temporary files ($TMPDIR).\n\n" +
+			"size in the directory for temporary files ($TMPDIR). One that is encrypted needs its node's keys; those of two\n" +
+			"nodes may be in one file.\n\n" +
 			"Exit codes: 0 whole, or both the same; 1 they differ, or a directory contradicts itself or its\n" +
 			"state breaks an invariant; 2 wrong usage, also for a directory in use; 3 damaged.",
 		Example: "  treenode inspect /var/lib/treenode\n" +
@@ -58,20 +60,25 @@ func newInspect() *cobra.Command {
 				}
 				return s.inspectArchive(args[0])
 			}
+			keys, err := keysAt(keyFile)
+			if err != nil {
+				return err
+			}
 			switch {
 			case entries != "" && len(args) == 2:
 				return usage("entries: of one directory at a time")
 			case entries != "":
-				return inspecting(args[0], func(d *cluster.Directory) error { return s.listEntries(d, entries) })
+				return inspecting(args[0], keys, func(d *cluster.Directory) error { return s.listEntries(d, entries) })
 			case len(args) == 2:
-				return inspecting(args[0], func(a *cluster.Directory) error {
-					return inspecting(args[1], func(b *cluster.Directory) error { return s.compareDirectories(a, b) })
+				return inspecting(args[0], keys, func(a *cluster.Directory) error {
+					return inspecting(args[1], keys, func(b *cluster.Directory) error { return s.compareDirectories(a, b) })
 				})
 			}
-			return inspecting(args[0], s.inspect)
+			return inspecting(args[0], keys, s.inspect)
 		},
 	}
 	f := cmd.Flags()
+	addKeyFile(f, &keyFile)
 	f.StringVar(&entries, "entries", "", "list the log's entries FROM:TO, both included; either may be left out")
 	f.StringP("output", "o", formats[0], strings.Join(formats, ", "))
 	completeFlag(cmd, "output", formats...)
@@ -80,8 +87,8 @@ func newInspect() *cobra.Command {
 }
 
 // inspecting opens a directory for f and gives errors their exit codes.
-func inspecting(path string, f func(*cluster.Directory) error) error {
-	d, err := cluster.OpenDirectory(path)
+func inspecting(path string, keys *atrest.Keys, f func(*cluster.Directory) error) error {
+	d, err := cluster.OpenDirectory(path, keys)
 	if errors.Is(err, logstore.ErrLocked) {
 		return usage("%s is in use: stop the node first", path)
 	}
@@ -130,6 +137,9 @@ func printDirectory(out io.Writer, r cluster.DirectoryReport) error {
 	pairs := [][]string{
 		{"directory", r.Path}, {"node", r.NodeID + " (" + r.RaftID + ")"}, {"cluster", dash(r.ClusterID)},
 		{"term", number(r.Term)}, {"vote", dash(voteOf(r))}, {"log", log}, {"committed at least", number(r.Committed)},
+	}
+	if len(r.Keys) > 0 {
+		pairs = append(pairs, []string{"encrypted with", keysOf(r)})
 	}
 	for i, m := range r.Members {
 		role := "voter"
@@ -180,6 +190,18 @@ func printDirectory(out io.Writer, r cluster.DirectoryReport) error {
 		pairs = append(pairs, []string{once(i, "damage", ""), text})
 	}
 	return printPairs(out, pairs)
+}
+
+// keysOf names the keys that a directory needs.
+func keysOf(r cluster.DirectoryReport) string {
+	var names []string
+	for _, k := range r.Keys {
+		names = append(names, fmt.Sprintf("%s (%s)", k.Name, k.Fingerprint))
+	}
+	if r.Plain {
+		names = append(names, "in part not encrypted")
+	}
+	return strings.Join(names, ", ")
 }
 
 // once is a name before the first of several lines.

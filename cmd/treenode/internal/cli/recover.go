@@ -62,7 +62,11 @@ func newRecover() *cobra.Command {
 			if n.dataDir == "" {
 				return usage("data-dir: a data directory is needed")
 			}
-			return inspecting(n.dataDir, func(d *cluster.Directory) error { return s.recover(d, n, accept) })
+			keys, err := keysAt(n.keyFile)
+			if err != nil {
+				return err
+			}
+			return inspecting(n.dataDir, keys, func(d *cluster.Directory) error { return s.recover(d, n, accept) })
 		},
 	}
 	cmd.Flags().BoolVar(&accept, "accept-data-loss", false, "what the lost members acknowledged, and this one does not have, is lost")

@@ -19,8 +19,8 @@ import (
 // newClusterFlags are those of commands that make a cluster of one node in a data
 // directory.
 type newClusterFlags struct {
-	dataDir, advertise string
-	generationStep     uint64
+	dataDir, advertise, keyFile string
+	generationStep              uint64
 }
 
 func (n *newClusterFlags) add(cmd *cobra.Command, dir string) {
@@ -29,6 +29,7 @@ func (n *newClusterFlags) add(cmd *cobra.Command, dir string) {
 	f.StringVar(&n.advertise, "advertise", "", "host:port at which other nodes reach this one; its first start corrects it (default: "+advertiseDefault(cmd)+")")
 	f.Uint64Var(&n.generationStep, "generation-step", 0, fmt.Sprintf("how much to raise generations; indexes and revisions go %d times as far (default: %d, and %d for each second since)",
 		cluster.RaiseIndexFactor, cluster.RaiseLeast, cluster.RaisePerSecond))
+	addKeyFile(f, &n.keyFile)
 	f.StringP("output", "o", formats[0], strings.Join(formats, ", "))
 	completeFlag(cmd, "output", formats...)
 }
@@ -91,6 +92,10 @@ func newRestore() *cobra.Command {
 					return err
 				}
 			}
+			keys, err := keysAt(n.keyFile)
+			if err != nil {
+				return err
+			}
 			c, v, err := s.readArchive(args[0])
 			if err != nil {
 				return err
@@ -101,7 +106,7 @@ func newRestore() *cobra.Command {
 			}
 			r := cluster.Restoration{
 				DataDir: n.dataDir, NodeID: nodeID, Advertise: n.advertise, RaftLog: logstore.Engine(raftLog),
-				View: v, Term: c.Term, Raise: raise,
+				View: v, Term: c.Term, Raise: raise, Keys: keys,
 			}
 			founded, err := writing(s, &r.Progress, func() (cluster.Founded, error) { return cluster.Restore(r) })
 			if err != nil {

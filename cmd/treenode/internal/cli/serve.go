@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -42,7 +44,8 @@ func newServe() *cobra.Command {
 			"A node that fails is started again within the process, after growing pauses; /readyz and \"cluster status\" name\n" +
 			"the cause. A data directory that is damaged is set aside (damaged-TIME-N in it) and rebuilt from the other nodes\n" +
 			"once a leader confirms that a majority goes on without it. With less than --disk-reserve free a leader hands over.\n\n" +
-			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.\n\n" +
+			"SIGTERM and SIGINT hand leadership over, finish the requests under way, and exit with 0.\n" +
+			"SIGHUP reads again what can change meanwhile: the encryption keys.\n\n" +
 			"Go's collector is steered so that garbage takes half of what is alive, and 160 MiB at least.\n" +
 			"With GOGC or GOMEMLIMIT in the environment it is left to them.",
 		Example: "  treenode serve --data-dir /var/lib/treenode\n\n" +
@@ -88,6 +91,9 @@ func newServe() *cobra.Command {
 			if err := audited.apply(&c); err != nil {
 				return err
 			}
+			if c.EncryptionKeys, err = keysFromEnvironment(c.EncryptionKeyFile); err != nil {
+				return err
+			}
 			if c.CheckpointInterval <= 0 {
 				c.CheckpointInterval = -1
 			}
@@ -119,6 +125,7 @@ func newServe() *cobra.Command {
 	f.DurationVar(&c.ScrubInterval, "scrub-interval", time.Hour, "how long the node rests after it has read all that it has on disk to find damage")
 	f.Uint64Var(&c.SnapshotThreshold, "snapshot-threshold", 0, "entries of the log after which a snapshot is written; 32 MiB of log are enough too (default: 16384)")
 	a.add(cmd)
+	addKeyFile(f, &c.EncryptionKeyFile)
 	p.add(f)
 	audited.add(f)
 	t.add(f)
@@ -134,6 +141,9 @@ func runServer(ctx context.Context, c server.Config) error {
 	stop := make(chan struct{})
 	defer close(stop)
 	steerCollector(stop)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	s, err := server.Start(c)
 	var refused *cluster.Error
 	switch {
@@ -144,11 +154,16 @@ func runServer(ctx context.Context, c server.Config) error {
 	}
 	c.Logger.Info("serving", "node", c.NodeID, "api", s.URL(), "data", c.DataDir)
 	tellSystemd(c.Logger, daemon.SdNotifyReady)
-	select {
-	case <-s.Failed():
-		c.Logger.Error("stopping for a failure", "cause", s.Err())
-		return &codeError{exitInternal, s.Err()}
-	case <-ctx.Done():
+	for running := true; running; {
+		select {
+		case <-s.Failed():
+			c.Logger.Error("stopping for a failure", "cause", s.Err())
+			return &codeError{exitInternal, s.Err()}
+		case <-hangup:
+			s.Reload()
+		case <-ctx.Done():
+			running = false
+		}
 	}
 	c.Logger.Info("stopping: handing over and finishing requests")
 	tellSystemd(c.Logger, daemon.SdNotifyStopping)

@@ -16,6 +16,10 @@ func TestServeRefuses(t *testing.T) {
 	if err := os.WriteFile(policy, []byte("ours: 'role:a and'\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	open, bad := filepath.Join(dir, "open"), filepath.Join(dir, "bad")
+	if err := errors.Join(os.WriteFile(open, nil, 0o644), os.WriteFile(bad, []byte("k1:Secret!Secret"), 0o600)); err != nil { //nolint:gosec // that is the point
+		t.Fatal(err)
+	}
 	data := filepath.Join(dir, "data")
 	for _, c := range []struct{ args, want string }{
 		{"--auth kerberos", `auth: "kerberos"`},
@@ -41,6 +45,8 @@ func TestServeRefuses(t *testing.T) {
 		{"--log-level loud", `log-level: "loud"`},
 		{"--otlp-endpoint nowhere", `otlp-endpoint: "nowhere"`},
 		{"--otlp-endpoint http://127.0.0.1:4318 --trace-sample 2", "trace-sample: 2"},
+		{"--encryption-key-file " + open, "chmod 0600 " + open},
+		{"--encryption-key-file " + bad, bad + `: line 1: key "k1" is not base64`},
 		{"--config " + filepath.Join(dir, "none"), "config: "},
 	} {
 		args := append([]string{"serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"}, strings.Fields(c.args)...)
@@ -51,5 +57,22 @@ func TestServeRefuses(t *testing.T) {
 		if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: there is a data directory (%v)", c.args, err)
 		}
+	}
+}
+
+// Keys come from the environment as well, where nothing that is started from here
+// finds them, and no error shows them.
+func TestKeysFromTheEnvironment(t *testing.T) {
+	t.Setenv(keysVariable, "k1:Secret!Secret")
+	_, errs, code := run(t, "", "serve", "--data-dir", filepath.Join(t.TempDir(), "data"))
+	if code != exitUsage || !strings.Contains(errs, keysVariable+`: line 1: key "k1" is not base64`) || strings.Contains(errs, "Secret") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if os.Getenv(keysVariable) != "" {
+		t.Error("the keys are still in the environment")
+	}
+	t.Setenv(keysVariable, "k1:Secret!Secret")
+	if _, errs, code := run(t, "", "inspect", t.TempDir(), "--encryption-key-file", "x"); code != exitUsage || !strings.Contains(errs, "either in a file or in") {
+		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

@@ -9,13 +9,16 @@ import (
 
 // newMetrics makes the metrics of the process. They are there before the node, which
 // tells them what it does; see health.Metrics.Watch.
-func newMetrics(version string) (*health.Metrics, error) {
+func newMetrics(version string, k *keys) (*health.Metrics, error) {
 	registry := prometheus.NewRegistry()
 	m, err := health.NewMetrics(registry, nil)
 	if err != nil {
 		return nil, err
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if k != nil {
+		registry.MustRegister(k)
+	}
 	m.Build(version)
 	return m, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/treenode/treenode/cluster"
+	"github.com/treenode/treenode/cluster/atrest"
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm/candidates"
 	"github.com/treenode/treenode/transport/api"
@@ -76,6 +77,11 @@ type Config struct {
 	AuditDir       string
 	AuditFileBytes int64
 	AuditFiles     int
+	// EncryptionKeyFile has the keys that the data directory is encrypted with; it is
+	// read again when it changes. EncryptionKeys are the same from elsewhere. Without
+	// both nothing is encrypted.
+	EncryptionKeyFile string
+	EncryptionKeys    *atrest.Keys
 	// Policy says who may use the APIs. Nil means that of mode secure.
 	Policy *policy.Policy
 	// Auth tells who calls the APIs. Nil believes everybody: auth.NoAuth.
@@ -114,6 +120,7 @@ type Server struct {
 	failOnce     sync.Once
 	failed       chan struct{}
 	err          error
+	keys         *keys // nil where nothing is encrypted
 }
 
 // Start opens the listeners and the node. The error names what is at fault.
@@ -124,7 +131,11 @@ func Start(c Config) (*Server, error) {
 	if err := checkPprof(c.Pprof); err != nil {
 		return nil, err
 	}
-	metrics, err := newMetrics(c.Version)
+	keys, err := openKeys(c)
+	if err != nil {
+		return nil, fmt.Errorf("encryption-key-file: %w", err)
+	}
+	metrics, err := newMetrics(c.Version, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +148,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{tracing: c.Tracing, listener: listener, url: urlOf(listener.Addr(), c.Advertise, apiCerts, c.Logger), failed: make(chan struct{})}
+	s := &Server{tracing: c.Tracing, listener: listener, url: urlOf(listener.Addr(), c.Advertise, apiCerts, c.Logger), keys: keys, failed: make(chan struct{})}
 	lastCrash := crashOf(c.DataDir)
 	s.node, err = cluster.Supervise(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
@@ -149,6 +160,7 @@ func Start(c Config) (*Server, error) {
 		AuditDir:          c.AuditDir, AuditFileBytes: c.AuditFileBytes, AuditFiles: c.AuditFiles,
 		Observe: metrics.Observe, ObserveLog: metrics.ObserveLog,
 		Tracer: tracerOf(c.Tracing),
+		Keys:   keys.ringOf(),
 	}, newPeerPort(c, peerCerts).listen, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -177,6 +189,9 @@ func Start(c Config) (*Server, error) {
 	watching, stop := context.WithCancel(context.Background())
 	s.stopWatching = stop
 	watchCerts(watching, c.certsEvery, apiCerts, peerCerts)
+	if keys != nil {
+		go keys.watch(watching.Done())
+	}
 	return s, nil
 }
 
@@ -198,6 +213,13 @@ func (s *Server) fail(err error) {
 		s.err = err
 		close(s.failed)
 	})
+}
+
+// Reload reads again what can change while the server runs: the encryption keys.
+func (s *Server) Reload() {
+	if s.keys != nil {
+		s.keys.reload()
+	}
 }
 
 // URL is where the API is reached.
