@@ -66,6 +66,7 @@ func (c *call) backup() (answer, error) {
 			c.s.log.Warn("a backup broke off", "index", h.Index, "after", time.Since(began), "error", err)
 			return err
 		}
+		c.s.metrics.BackupDone(c.s.now())
 		c.s.log.Info("a backup was written", "index", h.Index, "in", time.Since(began))
 		return nil
 	}}, nil

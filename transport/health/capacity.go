@@ -12,6 +12,7 @@ const (
 	// created first have them, the standard ones before all: which ones these are
 	// does not change while a class exists. What is left adds up to "other".
 	classesMax = 64
+	labelOther = "other"
 	// capacityEvery is the least time between two walks over all providers, and
 	// capacityShare how many times as long as a walk took.
 	capacityEvery = 15 * time.Second

@@ -15,7 +15,7 @@
 //
 // The number of time series is bounded: routes by the APIs' tables, codes and
 // reasons by their lists, members by the size of a cluster, resource classes by
-// classesMax, other reasons by labelValuesMax.
+// classesMax.
 //
 // A scrape costs the same however large the state is, but for the sums by resource
 // class: those walk all providers. They are made beside the scrape, when the state

@@ -1,11 +1,6 @@
 package health
 
-import (
-	"slices"
-	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // family is a metric as it is documented.
 type family struct {
@@ -73,51 +68,15 @@ func (f *families) histogram(name, help string, buckets []float64, labels ...str
 	return h
 }
 
-// pulled is a metric that is read when it is scraped.
-type pulled struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
-}
-
-func (f *families) pulled(kind prometheus.ValueType, name, help string, labels ...string) pulled {
-	text := "gauge"
-	if kind == prometheus.CounterValue {
-		text = "counter"
-	}
-	f.note(text, name, help, labels)
-	return pulled{prometheus.NewDesc(name, help, labels, nil), kind}
-}
+// pulled is a gauge that is read when it is scraped.
+type pulled struct{ desc *prometheus.Desc }
 
 func (f *families) read(name, help string, labels ...string) pulled {
-	return f.pulled(prometheus.GaugeValue, name, help, labels...)
+	f.note("gauge", name, help, labels)
+	return pulled{prometheus.NewDesc(name, help, labels, nil)}
 }
 
 // send hands a value to a scrape.
 func (p pulled) send(out chan<- prometheus.Metric, value float64, labels ...string) {
-	out <- prometheus.MustNewConstMetric(p.desc, p.kind, value, labels...)
-}
-
-// Label values that come from elsewhere than a list of this program's are bounded.
-const (
-	labelValuesMax = 32
-	labelOther     = "other"
-)
-
-// labelBound lets the first labelValuesMax different values through.
-type labelBound struct {
-	mu    sync.Mutex
-	known []string
-}
-
-func (b *labelBound) value(text string) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case slices.Contains(b.known, text):
-		return text
-	case len(b.known) >= labelValuesMax:
-		return labelOther
-	}
-	b.known = append(b.known, text)
-	return text
+	out <- prometheus.MustNewConstMetric(p.desc, prometheus.GaugeValue, value, labels...)
 }

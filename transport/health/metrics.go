@@ -35,7 +35,6 @@ type Metrics struct {
 	latency  *prometheus.HistogramVec
 	errors   *prometheus.CounterVec
 	denied   *prometheus.CounterVec
-	reasons  labelBound
 
 	searches   *prometheus.CounterVec
 	searchTime *prometheus.HistogramVec
@@ -48,7 +47,6 @@ type Metrics struct {
 	// What a scrape reads from, each nil until it is there.
 	node         atomic.Pointer[Source]
 	certificates atomic.Pointer[func() []Certificate]
-	audit        atomic.Pointer[func() Audit]
 }
 
 // NewMetrics registers the metrics of a node, which may be nil; see Watch. The
@@ -59,7 +57,8 @@ func NewMetrics(registry *prometheus.Registry, node Source) (*Metrics, error) {
 	m.requests = f.counter("treenode_http_requests_total", "Requests answered, by route and HTTP status.", "route", "code")
 	m.latency = f.histogram("treenode_http_request_duration_seconds", "Time from a request's header to the end of its answer, by route.", requestBuckets, "route")
 	m.errors = f.counter("treenode_errors_total", "Requests that failed or were refused, by error code.", "code")
-	m.denied = f.counter("treenode_auth_failures_total", "Requests whose caller could not be identified or was not allowed, by reason.", "reason")
+	m.denied = f.counter("treenode_auth_failures_total", "Requests turned away for who sent them, by reason: unauthenticated (nobody knows who), forbidden (the policy), unavailable (nobody could be asked).", "reason")
+	ready(m.denied, deniedUnknown, deniedForbidden, deniedUnavailable)
 	m.searches = f.counter("treenode_candidates_searches_total",
 		"Searches for allocation candidates, by how they ended: complete, limit (as many as were asked for), steps (cut off: too much work), time (cut off), refused.", "outcome")
 	ready(m.searches, string(SearchComplete), string(SearchLimit), string(SearchSteps), string(SearchTime), string(SearchRefused))
@@ -86,13 +85,26 @@ func (m *Metrics) Request(route string, status int, took time.Duration) {
 }
 
 // Error counts a request that failed, by a code out of a list.
-func (m *Metrics) Error(code wire.Code) { m.errors.WithLabelValues(string(code)).Inc() }
-
-// AuthFailure counts a request that was turned away for who sent it. Reasons are
-// few words, such as "token_expired"; of too many the later ones become "other".
-func (m *Metrics) AuthFailure(reason string) {
-	m.denied.WithLabelValues(m.reasons.value(reason)).Inc()
+func (m *Metrics) Error(code wire.Code) {
+	m.errors.WithLabelValues(string(code)).Inc()
+	if reason, ok := denials[code]; ok {
+		m.denied.WithLabelValues(reason).Inc()
+	}
 }
+
+// denials are the codes, of both APIs, of requests that are turned away for who sent
+// them, with the reason that they are counted by.
+var denials = map[wire.Code]string{
+	wire.CodeUnauthenticated: deniedUnknown, "placement.http_401": deniedUnknown,
+	wire.CodeForbidden: deniedForbidden, "placement.http_403": deniedForbidden,
+	wire.CodeAuthUnavailable: deniedUnavailable,
+}
+
+const (
+	deniedUnknown     = "unauthenticated"
+	deniedForbidden   = "forbidden"
+	deniedUnavailable = "unavailable"
+)
 
 // BackupDone notes that a whole backup was given out at a time.
 func (m *Metrics) BackupDone(at time.Time) { m.backup.Set(seconds(at)) }

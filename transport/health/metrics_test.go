@@ -16,6 +16,7 @@ import (
 	"github.com/treenode/treenode/cluster/logstore"
 	"github.com/treenode/treenode/fsm"
 	"github.com/treenode/treenode/fsm/tree"
+	"github.com/treenode/treenode/transport/wire"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the table of docs/monitoring/metrics.md anew")
@@ -129,14 +130,14 @@ func TestEverySeries(t *testing.T) {
 	m.ObserveLog(logstore.OpStoreLogs, time.Millisecond)
 	m.Request("GET /x", 200, time.Millisecond)
 	m.Error("busy")
-	m.AuthFailure("token_expired")
+	m.Error(wire.CodeForbidden)
+	m.Error("placement.http_401")
 	m.BackupDone(time.Unix(3000, 0))
 	m.Build("1.2.3")
 	m.Search(SearchSteps, 3, time.Millisecond)
 	m.WatchCertificates(func() []Certificate {
 		return []Certificate{{"peer", time.Unix(9000, 0)}, {"peer", time.Unix(8000, 0)}, {"api", time.Unix(7000, 0)}}
 	})
-	m.WatchAudit(func() Audit { return Audit{1, 2, 3} })
 
 	gathered, err := registry.Gather()
 	if err != nil {
@@ -180,7 +181,7 @@ func TestEverySeries(t *testing.T) {
 		`treenode_members{role="voter"} 2`, `treenode_queue_length{queue="forward"} 2`, `treenode_node_down{cause="disk"} 0`,
 		`treenode_snapshot_last_timestamp_seconds 1000`, `treenode_checkpoint_last_timestamp_seconds 2000`, `treenode_disk_free_bytes 7`,
 		`treenode_inventory_capacity{resource_class="VCPU"} 16`, `treenode_inventory_reserved{resource_class="VCPU"} 2`, `treenode_inventory_used{resource_class="VCPU"} 0`,
-		`treenode_certificate_expiry_timestamp_seconds{use="peer"} 8000`, `treenode_audit_dropped_total 3`, `treenode_auth_failures_total{reason="token_expired"} 1`,
+		`treenode_certificate_expiry_timestamp_seconds{use="peer"} 8000`, `treenode_auth_failures_total{reason="forbidden"} 1`, `treenode_auth_failures_total{reason="unauthenticated"} 1`,
 		`treenode_candidates_searches_total{outcome="steps"} 1`, `treenode_remembered_answers_max 262144`, `treenode_raft_state{state="leader"} 1`,
 	} {
 		if !strings.Contains(body, line+"\n") {
@@ -267,16 +268,4 @@ func TestSumsRest(t *testing.T) {
 	c.took = time.Minute
 	now = now.Add(capacityShare * time.Minute / 2)
 	expect(first, 2, capacityShare*time.Minute/2) // a walk that takes long is made seldom
-}
-
-func TestLabelsAreBounded(t *testing.T) {
-	var b labelBound
-	for i := range labelValuesMax {
-		if text := fmt.Sprint(i); b.value(text) != text {
-			t.Fatalf("value %d is not let through", i)
-		}
-	}
-	if b.value("one more") != labelOther || b.value("0") != "0" {
-		t.Error("the bound does not hold, or not only for new ones")
-	}
 }

@@ -27,22 +27,12 @@ type Certificate struct {
 	Expiry time.Time
 }
 
-// Audit is how the writing of the audit goes.
-type Audit struct {
-	Queued, Capacity int    // records
-	Dropped          uint64 // records, since the process started
-}
-
 // Watch has scrapes read a node.
 func (m *Metrics) Watch(node Source) { m.node.Store(&node) }
 
 // WatchCertificates has scrapes ask when the node's certificates expire. The
 // function must be quick.
 func (m *Metrics) WatchCertificates(f func() []Certificate) { m.certificates.Store(&f) }
-
-// WatchAudit has scrapes ask how the writing of the audit goes. The function must be
-// quick.
-func (m *Metrics) WatchAudit(f func() Audit) { m.audit.Store(&f) }
 
 // stateCollector reads the node when it is scraped, so that no metric can be
 // older than the scrape.
@@ -59,7 +49,7 @@ type stateCollector struct {
 	providers, consumers, allocations, revision, index                         pulled
 	answers, answersMax, answerBytes, answerBytesMax                           pulled
 	capacity, used, reserved, capacityAge                                      pulled
-	expiry, auditQueued, auditCapacity, auditDropped                           pulled
+	expiry                                                                     pulled
 }
 
 func newStateCollector(f *families, m *Metrics) *stateCollector {
@@ -118,10 +108,7 @@ func newStateCollector(f *families, m *Metrics) *stateCollector {
 		reserved:    f.read("treenode_inventory_reserved", "What is held back of a resource class, of all providers together.", "resource_class"),
 		capacityAge: f.read("treenode_inventory_age_seconds", "Age of the sums by resource class; they may be of an older state for so long."),
 
-		expiry:        f.read("treenode_certificate_expiry_timestamp_seconds", "When a certificate in use expires, since 1970.", "use"),
-		auditQueued:   f.read("treenode_audit_queue_length", "Audit records that wait to be written."),
-		auditCapacity: f.read("treenode_audit_queue_capacity", "Audit records that may wait."),
-		auditDropped:  f.pulled(prometheus.CounterValue, "treenode_audit_dropped_total", "Audit records that could not be written."),
+		expiry: f.read("treenode_certificate_expiry_timestamp_seconds", "When a certificate in use expires, since 1970.", "use"),
 	}
 }
 
@@ -235,12 +222,6 @@ func (c *stateCollector) collectSeams(out chan<- prometheus.Metric) {
 		for use, expiry := range soonest((*f)()) {
 			c.expiry.send(out, seconds(expiry), use)
 		}
-	}
-	if f := c.of.audit.Load(); f != nil {
-		a := (*f)()
-		c.auditQueued.send(out, float64(a.Queued))
-		c.auditCapacity.send(out, float64(a.Capacity))
-		c.auditDropped.send(out, float64(a.Dropped))
 	}
 }
 
