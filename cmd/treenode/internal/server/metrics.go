@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/treenode/treenode/transport/certs"
 	"github.com/treenode/treenode/transport/health"
 )
 
@@ -22,16 +21,4 @@ func newMetrics(version string, k *keys) (*health.Metrics, error) {
 	}
 	m.Build(version)
 	return m, nil
-}
-
-// certificatesOf are the certificates in use; either may be nil.
-func certificatesOf(api *certs.API, peer *certs.Peer) []health.Certificate {
-	var all []health.Certificate
-	if api != nil {
-		all = append(all, health.Certificate{Use: "api", Expiry: api.Ends()})
-	}
-	if peer != nil {
-		all = append(all, health.Certificate{Use: "peer", Expiry: peer.Ends()})
-	}
-	return all
 }

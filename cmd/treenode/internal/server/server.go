@@ -169,7 +169,6 @@ func Start(c Config) (*Server, error) {
 		c.Logger.Warn("the cause of a crash would not be kept", "error", err)
 	}
 	metrics.Watch(s.node)
-	metrics.WatchCertificates(func() []health.Certificate { return certificatesOf(apiCerts, peerCerts) })
 	handler, err := newHandlers(s.node, c, metrics)
 	if err != nil {
 		return nil, errors.Join(err, s.node.Close(), listener.Close())
