@@ -42,8 +42,12 @@ func newHandlers(node *cluster.Supervised, c Config, metrics *health.Metrics) (*
 			c.Logger.Warn("the policy file has rules that nothing asks for", "rules", unknown)
 		}
 	}
+	nativeAuth, placementAuth, err := c.authenticators()
+	if err != nil {
+		return nil, err
+	}
 	of, err := placement.New(node, placement.Config{
-		RequestTimeout: c.RequestTimeout, Auth: c.Auth, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
+		RequestTimeout: c.RequestTimeout, Auth: placementAuth, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
 		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
 		Candidates: c.Candidates, CompressFrom: c.CompressFrom, Metrics: metrics, Logger: c.Logger.Named("placement"),
 	})
@@ -52,7 +56,7 @@ func newHandlers(node *cluster.Supervised, c Config, metrics *health.Metrics) (*
 	}
 	native := api.New(node, api.Config{
 		RequestTimeout: c.RequestTimeout, Metrics: metrics, Logger: c.Logger.Named("api"), Version: c.Version,
-		Auth: c.Auth, Policy: c.Policy, MetricsForAll: c.MetricsForAll, LogLevels: c.LogLevels,
+		Auth: nativeAuth, Policy: c.Policy, MetricsForAll: c.MetricsForAll, LogLevels: c.LogLevels,
 	})
 	return &handlers{native, of}, nil
 }

@@ -86,6 +86,8 @@ type Config struct {
 	Policy *policy.Policy
 	// Auth tells who calls the APIs. Nil believes everybody: auth.NoAuth.
 	Auth auth.Authenticator
+	// Limit, where not nil, is put before each API's authenticator: it bounds rates.
+	Limit func(auth.Authenticator) (auth.Authenticator, error)
 	// MetricsForAll serves /metrics to everyone.
 	MetricsForAll bool
 
@@ -159,8 +161,9 @@ func Start(c Config) (*Server, error) {
 		DiskReserve:       c.DiskReserve,
 		AuditDir:          c.AuditDir, AuditFileBytes: c.AuditFileBytes, AuditFiles: c.AuditFiles,
 		Observe: metrics.Observe, ObserveLog: metrics.ObserveLog,
-		Tracer: tracerOf(c.Tracing),
-		Keys:   keys.ringOf(),
+		Tracer:    tracerOf(c.Tracing),
+		Keys:      keys.ringOf(),
+		Authorize: c.authorize(),
 	}, newPeerPort(c, peerCerts).listen, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
