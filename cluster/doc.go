@@ -19,6 +19,10 @@
 //     same directory, or on an empty one that the others fill if it is damaged
 //     (quarantine.go).
 //   - A leader whose disk runs out of room hands over while it still can (room.go).
+//   - On a Network whose peers prove their node ids (peername.go), a node speaks for
+//     itself only: in calls, in Raft's messages (acceptors.go) and by what it
+//     answers. A member gets what is meant for it and no other node does; one that
+//     is no member any more is refused by the leader.
 //
 // # What differs from a plain hashicorp/raft node
 //

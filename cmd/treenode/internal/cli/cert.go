@@ -223,10 +223,7 @@ func newCertRevoke() *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
-			if err := os.WriteFile(path+".new", list, 0o600); err != nil {
-				return err
-			}
-			if err := os.Rename(path+".new", path); err != nil {
+			if err := replaceCertFile(certFile{path, list}); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
@@ -251,7 +248,7 @@ func newCertShow() *cobra.Command {
 			}
 			all := []shownCert{}
 			for _, name := range args {
-				b, err := os.ReadFile(name) //nolint:gosec // the user names the file
+				b, err := os.ReadFile(name)
 				if err != nil {
 					return usage("%w", err)
 				}
@@ -363,6 +360,18 @@ func writeNew(f certFile) error {
 	return errors.Join(err, file.Close())
 }
 
+// replaceCertFile writes a file that may be there, in one step.
+func replaceCertFile(f certFile) error {
+	next := certFile{f.path + ".new", f.content}
+	if err := os.Remove(next.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeNew(next); err != nil {
+		return err
+	}
+	return os.Rename(next.path, f.path)
+}
+
 // loadAuthority reads a CA of the directory, and its certificate as it is there.
 func loadAuthority(dir, name string) (*certs.Authority, []byte, error) {
 	base := filepath.Join(dir, name)
@@ -383,7 +392,7 @@ func loadAuthority(dir, name string) (*certs.Authority, []byte, error) {
 
 // readCertificate reads the first certificate of a file.
 func readCertificate(path string) (*x509.Certificate, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

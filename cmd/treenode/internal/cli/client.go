@@ -64,7 +64,6 @@ func clientFlags(cmd *cobra.Command) *cobra.Command {
 	f.String("consistency", consistencies[0], "what reads show: "+strings.Join(consistencies, ", "))
 	f.StringP("output", "o", formats[0], strings.Join(formats, ", "))
 	clientTLSFlags(cmd)
-	tokenFlags(cmd)
 	completeFlag(cmd, "consistency", consistencies...)
 	completeFlag(cmd, "output", formats...)
 	return cmd
@@ -145,11 +144,7 @@ func connect(cmd *cobra.Command) (*session, error) {
 	if secure != nil {
 		options = append(options, client.WithTLS(secure))
 	}
-	token, err := tokenOptions(cmd)
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(endpoints, append(options, token...)...)
+	c, err := client.New(endpoints, options...)
 	if err != nil {
 		return nil, usage("endpoint: %w", err)
 	}
