@@ -25,6 +25,8 @@ type failure struct {
 	endpoint string
 	cause    error
 
+	after time.Duration // not to come back before; 0 where nobody said
+
 	applied   bool // the request may have been executed
 	final     bool // more attempts can't change the answer
 	decides   bool // a final answer that also holds for earlier attempts
@@ -59,6 +61,9 @@ func (c *Client) attempt(ctx context.Context, e *endpoint, r request, answer any
 			err:      &wire.Error{Kind: wire.Internal, Code: wire.CodeInternal, Message: "the request can't be made"},
 			endpoint: e.url, cause: err, final: true,
 		}, nil
+	}
+	if err := c.authorised(h, e.url); err != nil {
+		return c.tokenless(e, err), nil
 	}
 	resp, err := c.http.Do(h)
 	if err != nil {
@@ -111,7 +116,7 @@ func (c *Client) attempt(ctx context.Context, e *endpoint, r request, answer any
 		leader = f.err.Leader
 	}
 	switch {
-	case f.final, f.err.Code == wire.CodeBusy:
+	case f.final, f.err.Code == wire.CodeBusy, f.err.Code == wire.CodeRateLimited:
 		next = c.endpoints.answered(e, leader, time.Now())
 	case f.hopeless:
 		c.endpoints.failed(e, time.Now())
@@ -145,6 +150,19 @@ func (c *Client) newHTTPRequest(ctx context.Context, e *endpoint, r request) (*h
 		h.Header.Set(wire.HeaderRequestID, r.requestID)
 	}
 	return h, nil
+}
+
+// tokenless is an attempt without a token to send, or to an endpoint that must not
+// have it: nothing was sent.
+func (c *Client) tokenless(e *endpoint, err error) *failure {
+	f := &failure{endpoint: e.url, cause: err}
+	if refused, ok := errors.AsType[*Error](err); ok { // a discovered endpoint
+		c.endpoints.failed(e, time.Now())
+		f.err, f.cause, f.elsewhere, f.hopeless = refused.WireError, nil, true, true
+		return f
+	}
+	f.err = &wire.Error{Kind: wire.NotApplied, Code: wire.CodeAuthUnavailable, Message: "there is no token"}
+	return f
 }
 
 // sending finds out whether a request may have left.
@@ -198,6 +216,9 @@ func (c *Client) brokenOff(ctx context.Context, e *endpoint, resp *http.Response
 // refused is an attempt that was answered with an error.
 func (c *Client) refused(e *endpoint, r request, resp *http.Response, body []byte) *failure {
 	f := &failure{status: resp.StatusCode, endpoint: e.url}
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 && f.status == http.StatusTooManyRequests {
+		f.after = min(time.Duration(s)*time.Second, retryAfterMax)
+	}
 	var answer wire.ErrorBody
 	if json.Unmarshal(body, &answer) != nil || answer.Error == nil || answer.Error.Kind == "" {
 		return f.foreign(r, body)

@@ -22,6 +22,9 @@ type Client struct {
 	consistency wire.Consistency
 	userAgent   string
 
+	token         TokenSource // nil for none
+	tokenOverHTTP bool
+
 	attemptTimeout time.Duration
 
 	index atomic.Uint64
@@ -58,12 +61,18 @@ func New(endpoints []string, opts ...Option) (*Client, error) {
 			err.Field = indexed("endpoints", i)
 			return nil, err
 		}
+		if !c.mayHaveToken(u) {
+			err := refuseToken(u)
+			err.Field = indexed("endpoints", i)
+			return nil, err
+		}
 		urls[i] = u
 	}
 	c.endpoints = newEndpoints(urls)
 	if c.http == nil {
 		c.http = newHTTPClient(c.tls)
 	}
+	c.http = c.keepTokens(c.http)
 	return c, nil
 }
 

@@ -24,6 +24,8 @@ const (
 	idleConnectionsPerHost = 256
 
 	answerBytesMax = 64 << 20
+	// retryAfterMax bounds how long an answer can have its sender wait.
+	retryAfterMax = time.Minute
 )
 
 // Option changes what New makes. The error it gives New names what is wrong.

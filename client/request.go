@@ -231,7 +231,7 @@ func (k *calling) again(ctx context.Context, next *endpoint) bool {
 	}
 	k.pauses++
 	d -= rand.N(d/2 + 1) //nolint:gosec // spreads callers; nobody gains by guessing it
-	return pause(ctx, d)
+	return pause(ctx, max(d, k.last.after))
 }
 
 // ended is the error of a call whose context ended.

@@ -23,9 +23,6 @@ const (
 	// collectTimeout bounds how much longer than for its own digest a leader
 	// waits for a majority of them.
 	collectTimeout = 2 * time.Minute
-	// tieTimeout is how long voters that are silent may still break a tie,
-	// once two digests were seen to differ.
-	tieTimeout = 5 * time.Second
 	// digestRetry is how long a leader waits before it asks a voter again that
 	// it could not reach.
 	digestRetry = 200 * time.Millisecond
@@ -216,7 +213,7 @@ func (n *Node) collect(ctx context.Context, marked uint64) (Digest, map[string]D
 			return agreed, votes, voters - len(votes), nil
 		}
 		if tie == nil && differ(votes) {
-			tie = time.After(tieTimeout)
+			tie = time.After(n.config.Timing.Tie)
 		}
 	}
 	return Digest{}, votes, voters - len(votes), errOpen

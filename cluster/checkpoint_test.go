@@ -25,6 +25,7 @@ func faulty(t *testing.T, n int) ([]*testNode, map[*testNode]*fault) {
 	nodes := start(t, n, func(c *cluster.Config) {
 		faults[i] = &fault{}
 		c.StepHook, c.CheckpointInterval = faults[i].hook, -1
+		c.Timing.Tie = time.Second
 		i++
 	})
 	of := map[*testNode]*fault{}
@@ -189,6 +190,7 @@ func TestTieHaltsAll(t *testing.T) {
 // The third voter could tell who is right, but is away for longer than wrong
 // answers may be given.
 func TestTieWithASilentVoterHaltsBoth(t *testing.T) {
+	t.Parallel()
 	nodes, faults := faulty(t, 3)
 	leader := leaderOf(t, nodes)
 	leader.propose(command(t, before...))

@@ -258,6 +258,7 @@ func TestCutOffLeaderAnswersNoLinearizableRead(t *testing.T) {
 }
 
 func TestNothingWithoutAMajority(t *testing.T) {
+	t.Parallel()
 	nodes := start(t, 3, nil)
 	leader := leaderOf(t, nodes)
 	for _, n := range others(nodes, leader) {
@@ -359,6 +360,7 @@ func TestMembers(t *testing.T) {
 // already, and a Raft stream that only looked at the address would take it for
 // the server it was, with a vote and a log that are gone.
 func TestLostDirectoryRejoins(t *testing.T) {
+	t.Parallel()
 	for name, choose := range map[string]func([]*testNode, *testNode) *testNode{
 		"a follower": func(nodes []*testNode, leader *testNode) *testNode { return others(nodes, leader)[0] },
 		"the leader": func(_ []*testNode, leader *testNode) *testNode { return leader },
@@ -405,6 +407,7 @@ func testLostDirectoryRejoins(t *testing.T, choose func(nodes []*testNode, leade
 
 // A member that is started with another address tells the others where it is.
 func TestNewAddress(t *testing.T) {
+	t.Parallel()
 	nodes := start(t, 3, nil)
 	moved := others(nodes, leaderOf(t, nodes))[0]
 	if err := moved.Close(); err != nil {
@@ -432,6 +435,7 @@ func TestNewAddress(t *testing.T) {
 }
 
 func TestStrangers(t *testing.T) {
+	t.Parallel()
 	nodes := start(t, 1, nil)
 	other := start(t, 1, nil)
 	t.Run("a peer of another cluster", func(t *testing.T) {

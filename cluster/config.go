@@ -65,6 +65,9 @@ type Timing struct {
 	Request time.Duration
 	// Close bounds the hand-over and drain of Close.
 	Close time.Duration
+	// Tie is how long voters that are silent may still break a tie, once two
+	// digests were seen to differ.
+	Tie time.Duration
 }
 
 // DefaultTiming suits a local network. The lease is as long as the heartbeat
@@ -74,7 +77,7 @@ type Timing struct {
 func DefaultTiming() Timing {
 	return Timing{
 		Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond, Lease: 400 * time.Millisecond,
-		Commit: 20 * time.Millisecond, Stall: 5 * time.Second, Scrub: time.Hour, Restart: time.Second, Request: 10 * time.Second, Close: 5 * time.Second,
+		Commit: 20 * time.Millisecond, Stall: 5 * time.Second, Scrub: time.Hour, Restart: time.Second, Request: 10 * time.Second, Close: 5 * time.Second, Tie: 5 * time.Second,
 	}
 }
 
@@ -182,6 +185,7 @@ func (c *Config) check() error {
 		{&c.Timing.Heartbeat, &def.Heartbeat}, {&c.Timing.Election, &def.Election}, {&c.Timing.Lease, &def.Lease},
 		{&c.Timing.Commit, &def.Commit}, {&c.Timing.Stall, &def.Stall}, {&c.Timing.Request, &def.Request},
 		{&c.Timing.Close, &def.Close}, {&c.Timing.Scrub, &def.Scrub}, {&c.Timing.Restart, &def.Restart},
+		{&c.Timing.Tie, &def.Tie},
 	} {
 		if *t.value <= 0 {
 			*t.value = *t.def

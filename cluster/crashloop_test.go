@@ -15,6 +15,7 @@ import (
 // A node that can't go on is started again with growing pauses, says why each
 // time, and is back once the cause is gone. The next process knows of it.
 func TestCrashLoopBacksOff(t *testing.T) {
+	t.Parallel()
 	var broken atomic.Bool
 	nodes := startKept(t, 3, func(i int, c *cluster.Config) {
 		c.Timing.Restart = 100 * time.Millisecond

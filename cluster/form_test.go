@@ -25,6 +25,7 @@ func silentAddr(t *testing.T, addr string) string {
 // Join addresses where nobody answers keep those that do answer neither from
 // beginning a cluster nor from joining it.
 func TestSilentJoinAddresses(t *testing.T) {
+	t.Parallel()
 	var silent []string
 	for range 3 {
 		silent = append(silent, silentAddr(t, "127.0.0.1:0"))
@@ -43,6 +44,7 @@ func TestSilentJoinAddresses(t *testing.T) {
 // A member with a new address tells those that answer, also where the first of
 // them all does not. This one can't become the leader and tell itself.
 func TestNewAddressBesideASilentMember(t *testing.T) {
+	t.Parallel()
 	nodes := start(t, 3, nil)
 	moved := layOut(t, 1, func(c *cluster.Config) {
 		c.NodeID, c.NonVoter, c.Join = "moved", true, []string{nodes[2].addr}

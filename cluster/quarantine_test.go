@@ -327,6 +327,7 @@ func TestSettingAsideIsInterrupted(t *testing.T) {
 // Only the newest of what was set aside is kept, and nothing goes before the
 // node is whole.
 func TestOldDirectoriesGo(t *testing.T) {
+	t.Parallel()
 	nodes := startKept(t, 3, nil)
 	victim := nodes[0]
 	for round := range 4 {

@@ -10,6 +10,7 @@ import (
 // What a node has asked a leader that never answers, it asks the next one as soon
 // as there is one, and does not wait for the end of the caller's patience.
 func TestNextLeaderIsAsked(t *testing.T) {
+	t.Parallel()
 	for name, ask := range map[string]func(context.Context, *testNode) error{
 		"write": func(ctx context.Context, n *testNode) error {
 			_, err := n.Propose(ctx, createRoot(t, "host"))

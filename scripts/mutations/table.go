@@ -107,9 +107,9 @@ func mutations() []mutation {
 			bug:  "a forwarded command whose answer was lost is told to be done",
 			edits: []edit{{
 				file: "cluster/forward.go",
-				old:  "\t\tif err != nil {\n\t\t\trefuseAll(group, forwardError(err))\n",
+				old:  "\t\tif err != nil {\n\t\t\tn.leaderLevel.Store(nil) // it may be another program when it is back\n\t\t\trefuseAll(group, forwardError(err))\n",
 				new: "\t\tif lost := new(CallError); errors.As(err, &lost) && lost.Sent {\n\t\t\tfor _, p := range group {\n\t\t\t\tp.done <- proposed{}\n\t\t\t}\n\t\t\treturn\n\t\t}\n" +
-					"\t\tif err != nil {\n\t\t\trefuseAll(group, forwardError(err))\n",
+					"\t\tif err != nil {\n\t\t\tn.leaderLevel.Store(nil) // it may be another program when it is back\n\t\t\trefuseAll(group, forwardError(err))\n",
 			}},
 			faults: []string{"kill-leader", "partition-leader"},
 			test:   target{"./cluster", "TestLostAnswerIsNoSuccess"},

@@ -64,6 +64,7 @@ func clientFlags(cmd *cobra.Command) *cobra.Command {
 	f.String("consistency", consistencies[0], "what reads show: "+strings.Join(consistencies, ", "))
 	f.StringP("output", "o", formats[0], strings.Join(formats, ", "))
 	clientTLSFlags(cmd)
+	tokenFlags(cmd)
 	completeFlag(cmd, "consistency", consistencies...)
 	completeFlag(cmd, "output", formats...)
 	return cmd
@@ -144,7 +145,11 @@ func connect(cmd *cobra.Command) (*session, error) {
 	if secure != nil {
 		options = append(options, client.WithTLS(secure))
 	}
-	c, err := client.New(endpoints, options...)
+	token, err := tokenOptions(cmd)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(endpoints, append(options, token...)...)
 	if err != nil {
 		return nil, usage("endpoint: %w", err)
 	}

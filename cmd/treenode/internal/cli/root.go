@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 		return usage("%w; see \"%s --help\"", err, cmd.CommandPath())
 	})
 	root.AddCommand(newServe(), newCert(), newDev(), newBench(), newInspect(), newRestore(), newRecover(), newVersion(), newMan())
-	root.AddCommand(newAudit())
+	root.AddCommand(newAudit(), newToken())
 	root.AddCommand(clientCommands()...)
 	refuseAsUsage(root)
 	return root

@@ -23,6 +23,11 @@ func TestServeRefuses(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	for _, c := range []struct{ args, want string }{
 		{"--auth kerberos", `auth: "kerberos"`},
+		{"--auth tokens", "auth-tokens-file: "},
+		{"--auth tokens --auth-tokens-file " + policy, "list of entries"},
+		{"--auth certificates", "auth-client-certs: "},
+		{"--auth-client-certs " + policy, "auth-client-certs: "},
+		{"--rate-limit -1", "rate-limit: "},
 		{"--auth keystone", "auth-keystone-file: "},
 		{"--auth-keystone-file " + policy, "auth-keystone-file: "},
 		{"--auth keystone --auth-keystone-file " + policy, "ours: there is no such key"},
