@@ -17,6 +17,8 @@ const (
 	candidatesMax      = 1_000_000
 	candidateBytesMax  = 256 << 20
 	candidatesPerCheck = 256 // candidates between two looks at the clock
+	searchWaitMax      = 2 * time.Second
+	searchRetryAfter   = time.Second
 )
 
 func listCandidates(c *call) *failure {
@@ -41,6 +43,32 @@ func listCandidates(c *call) *failure {
 	return nil
 }
 
+// beginSearch waits until a search may run. Searches are what a request can cost
+// most: beyond what the processors do at a time they only take each other's time and
+// memory, and that of everything else.
+func (c *call) beginSearch() *failure {
+	select {
+	case c.config.searches <- struct{}{}:
+		return nil
+	default:
+	}
+	wait := time.NewTimer(searchWaitMax)
+	defer wait.Stop()
+	select {
+	case c.config.searches <- struct{}{}:
+		return nil
+	case <-c.ctx.Done():
+	case <-wait.C:
+	}
+	f := fail(http.StatusServiceUnavailable, "%d searches for allocation candidates are running already. Try again.", cap(c.config.searches))
+	f.retryAfter = searchRetryAfter
+	return f
+}
+
+// endSearch lets the next search run, though somebody may take long to read the
+// answer.
+func (c *call) endSearch() { <-c.config.searches }
+
 // search adds all candidates to the answer.
 func (c *call) search(s *tree.State, q *candidateQuery, answer *candidateAnswer) *failure {
 	o := c.config.Candidates
@@ -51,6 +79,10 @@ func (c *call) search(s *tree.State, q *candidateQuery, answer *candidateAnswer)
 	if !possible {
 		return nil
 	}
+	if f := c.beginSearch(); f != nil {
+		return f
+	}
+	defer c.endSearch()
 	began := c.now()
 	search, err := candidates.New(s, r, nil)
 	if err != nil {

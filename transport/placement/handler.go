@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -43,6 +44,9 @@ type Config struct {
 	// Candidates are the operator's choices for every search. MaxSteps 0 means
 	// a bound that no sensible request meets.
 	Candidates candidates.Options
+	// SearchesMax is how many searches for candidates run at a time. One more waits
+	// for searchWaitMax, and is then refused as 503. 0 means twice the processors.
+	SearchesMax int
 	// CompressFrom is the size in bytes from which an answer is compressed for
 	// clients that accept gzip. 0 means that none is.
 	CompressFrom int
@@ -50,6 +54,8 @@ type Config struct {
 	Metrics *health.Metrics
 	// Logger gets internal errors. Nil means none.
 	Logger hclog.Logger
+
+	searches chan struct{} // has an element for each search that runs
 }
 
 const (
@@ -71,6 +77,10 @@ func New(node Node, c Config) (http.Handler, error) {
 	if c.Auth == nil {
 		c.Auth = auth.NoAuth{}
 	}
+	if c.SearchesMax <= 0 {
+		c.SearchesMax = 2 * runtime.GOMAXPROCS(0)
+	}
+	c.searches = make(chan struct{}, c.SearchesMax)
 	if c.Policy == nil {
 		p, err := policy.New(policy.Secure, nil)
 		if err != nil {

@@ -19,6 +19,7 @@ type placementFlags struct {
 	order                      string
 	random, metricsForAll      bool
 	maxGenerated, compressFrom int
+	searchesMax                int
 }
 
 func (p *placementFlags) add(f *pflag.FlagSet) {
@@ -30,6 +31,7 @@ func (p *placementFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&p.user, "incomplete-user", "", "user of what Placement microversions below 1.8 claim (default: the zero UUID)")
 	f.BoolVar(&p.random, "candidates-random", false, "choose allocation candidates at random before a request's limit cuts them")
 	f.IntVar(&p.maxGenerated, "candidates-max", 0, "most allocation candidates to generate for a request; 0 for no bound")
+	f.IntVar(&p.searchesMax, "searches-max", 0, "most searches for allocation candidates at a time; one more waits 2 s, then gets 503 (default: twice the processors)")
 	f.StringVar(&p.order, "candidates-order", "depth-first", "depth-first: all candidates of a tree, then the next tree's; breadth-first: trees take turns")
 	f.IntVar(&p.compressFrom, "compress-from", 0, "size in bytes from which Placement answers are compressed for clients that accept gzip; 0 for never")
 }
@@ -52,6 +54,10 @@ func (p *placementFlags) apply(c *server.Config) error {
 			return usage("cors-origin: %q is not scheme://host[:port]", origin)
 		}
 	}
+	if p.searchesMax < 0 {
+		return usage("searches-max: %d; it must not be negative", p.searchesMax)
+	}
+	c.SearchesMax = p.searchesMax
 	if p.maxGenerated < 0 {
 		return usage("candidates-max: %d; it must not be negative", p.maxGenerated)
 	}

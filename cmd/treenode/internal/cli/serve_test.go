@@ -38,6 +38,7 @@ func TestServeRefuses(t *testing.T) {
 		{"--cors-origin http://example.com/path", `cors-origin: "http://example.com/path"`},
 		{"--candidates-order random", `candidates-order: "random"`},
 		{"--candidates-max -1", "candidates-max: -1"},
+		{"--searches-max -1", "searches-max: -1"},
 		{"--scrub-interval 0", "scrub-interval: 0s"},
 		{"--raft-log paper", `raft-log "paper"`},
 		{"--join nowhere", `join: "nowhere"`},

@@ -49,7 +49,7 @@ func newHandlers(node *cluster.Supervised, c Config, metrics *health.Metrics) (*
 	of, err := placement.New(node, placement.Config{
 		RequestTimeout: c.RequestTimeout, Auth: placementAuth, Policy: c.Policy, Origins: c.CORSOrigins, Prefix: placementPrefix,
 		IncompleteProject: c.IncompleteProject, IncompleteUser: c.IncompleteUser,
-		Candidates: c.Candidates, CompressFrom: c.CompressFrom, Metrics: metrics, Logger: c.Logger.Named("placement"),
+		Candidates: c.Candidates, SearchesMax: c.SearchesMax, CompressFrom: c.CompressFrom, Metrics: metrics, Logger: c.Logger.Named("placement"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("placement: %w", err)

@@ -97,6 +97,7 @@ type Config struct {
 	IncompleteProject string
 	IncompleteUser    string
 	Candidates        candidates.Options
+	SearchesMax       int // at a time; 0 takes a default
 	CompressFrom      int // bytes; 0 for never
 	// Pprof is a loopback address for Go's profiles; empty for none.
 	Pprof   string
