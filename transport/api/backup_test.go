@@ -2,11 +2,14 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +140,62 @@ func TestBackupsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A reader may take longer than any other answer may.
+func TestBackupOutlastsTheServersTimes(t *testing.T) {
+	node := newFakeNode()
+	for n := range uint32(300) {
+		create := tree.CreateProvider{UUID: requestID(2*n + 1000), Name: "host-" + strconv.Itoa(int(n))}
+		describe := tree.ChangeResources{Provider: tree.ByUUID(create.UUID), Devices: []tree.Device{
+			{Class: "PCI_DEVICE", Identifier: "0000:01", Metadata: strings.Repeat("m", 4000)},
+		}}
+		r, err := node.Propose(t.Context(), fsm.Command{RequestID: requestID(n), Txn: tree.Txn{Ops: []tree.Op{create, describe}}})
+		if err != nil || r.Refused != nil {
+			t.Fatal(err, r.Refused)
+		}
+	}
+	const timeout = 100 * time.Millisecond
+	served := httptest.NewUnstartedServer(newTestServer(t, node, Config{}))
+	served.Config.ReadTimeout, served.Config.WriteTimeout = timeout, timeout
+	// Kernels keep little, so that the server has to wait for the reader.
+	served.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if err := c.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil {
+			t.Error(err)
+		}
+		return ctx
+	}
+	served.Start()
+	defer served.Close()
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil {
+			err = c.(*net.TCPConn).SetReadBuffer(16 << 10)
+		}
+		return c, err
+	}}
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(request(t, "GET", served.URL+"/v1/backup", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	began := time.Now()
+	pauses := 0
+	c, err := archive.Verify(readerFunc(func(b []byte) (int, error) {
+		if pauses < 6 {
+			pauses++
+			time.Sleep(timeout / 2) // this is the slow reader
+		}
+		return answer.Body.Read(b)
+	}))
+	if err != nil || c.Bytes < 1<<20 || time.Since(began) < 2*timeout {
+		t.Errorf("%d bytes in %v: %v", c.Bytes, time.Since(began), err)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 // The state of an archive is that of the moment it was asked for.
 func TestBackupWhileWriting(t *testing.T) {
