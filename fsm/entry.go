@@ -31,6 +31,9 @@ const (
 	// change nothing: not the state, not an answer, and not what makes two
 	// commands the same. See origin.go.
 	KindOrigins EntryKind = 4
+	// KindJoinToken has the proposer's time and a change of a join token. It leaves
+	// the tree alone. See jointoken.go.
+	KindJoinToken EntryKind = 5
 )
 
 // String returns the kind's name.
@@ -44,6 +47,8 @@ func (k EntryKind) String() string {
 		return "checkpoint"
 	case KindOrigins:
 		return "origins"
+	case KindJoinToken:
+		return "join token"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -59,6 +64,8 @@ type Entry struct {
 	// Marked is the index of the mark that Digest is of.
 	Marked uint64
 	Digest [sha256.Size]byte
+	// JoinToken is what becomes of a join token.
+	JoinToken JoinTokenChange
 
 	askers  [][]byte // encoded; who the commands below are of
 	origins []originOf
@@ -116,7 +123,7 @@ func (c *codec) entry(e *Entry) {
 	case format != entryFormat:
 		c.fail(fmt.Errorf("unknown entry format %d", format))
 		return
-	case e.Kind == 0 || e.Kind > KindOrigins:
+	case e.Kind == 0 || e.Kind > KindJoinToken:
 		c.fail(fmt.Errorf("unknown kind of entry %d", uint8(e.Kind)))
 		return
 	}
@@ -131,5 +138,7 @@ func (c *codec) entry(e *Entry) {
 	case KindOrigins:
 		list(c, &e.Commands, (*codec).bytes)
 		c.origins(e)
+	case KindJoinToken:
+		c.joinTokenChange(&e.JoinToken)
 	}
 }

@@ -172,6 +172,13 @@ func TestGolden(t *testing.T) {
 	if back, err := DecodeEntry(origins); err != nil || !reflect.DeepEqual(originsOf(t, back), goldenOrigins()) {
 		t.Errorf("the origins are read as %+v, %v", back, err)
 	}
+	change := JoinTokenChange{JoinTokenMake, JoinToken{
+		ID: "0190b3a4", Hash: sha256.Sum256([]byte("secret")), Node: "n4", By: "ann", Made: start, Expires: start + 9, UsedBy: "n4@0190", Used: start + 3,
+	}}
+	token := checked(t, "entry_join_token", EncodeJoinToken(start, change))
+	if back, err := DecodeEntry(token); err != nil || !reflect.DeepEqual(back, Entry{Kind: KindJoinToken, At: start, JoinToken: change}) {
+		t.Errorf("the join token is read as %+v, %v", back, err)
+	}
 	for name, r := range goldenResults() {
 		want := checked(t, name, r.Encode())
 		if back, err := DecodeResult(want); err != nil || !reflect.DeepEqual(back, r) {

@@ -13,8 +13,10 @@ const (
 	LevelMarks = 2
 	// LevelOrigins adds batches whose commands say where they come from.
 	LevelOrigins = 3
+	// LevelJoinTokens adds changes of join tokens, and snapshots with some.
+	LevelJoinTokens = 4
 	// Level is the level of this program.
-	Level = LevelOrigins
+	Level = LevelJoinTokens
 )
 
 // levels has the greatest number of each kind, by level. A new kind is a new
@@ -24,9 +26,10 @@ var levels = [...]struct {
 	op           opKind
 	precondition tree.PreconditionKind
 }{
-	LevelFirst:   {KindBatch, 19, tree.ProviderParent},
-	LevelMarks:   {KindCheckpoint, 19, tree.ProviderParent},
-	LevelOrigins: {KindOrigins, 19, tree.ProviderParent},
+	LevelFirst:      {KindBatch, 19, tree.ProviderParent},
+	LevelMarks:      {KindCheckpoint, 19, tree.ProviderParent},
+	LevelOrigins:    {KindOrigins, 19, tree.ProviderParent},
+	LevelJoinTokens: {KindJoinToken, 19, tree.ProviderParent},
 }
 
 // LevelOf returns the level that reading a log entry takes, for a kind that

@@ -40,6 +40,7 @@ func TestLevelOf(t *testing.T) {
 	}{
 		{EncodeBatch(start, nil), LevelFirst}, {EncodeMark(start), LevelMarks}, {EncodeCheckpoint(start, 1, [32]byte{}), LevelMarks},
 		{EncodeOrigins(start, nil, nil), LevelOrigins},
+		{EncodeJoinToken(start, JoinTokenChange{Op: JoinTokenMake}), LevelJoinTokens},
 	} {
 		if have := LevelOf(c.entry); have != c.want {
 			t.Errorf("%x: level %d, want %d", c.entry, have, c.want)

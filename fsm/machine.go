@@ -67,7 +67,10 @@ func (m *Machine) Apply(index uint64, entry []byte) (results []Result, err error
 	if err != nil {
 		return nil, m.halt(haltAt(index, entry, err.Error(), ""))
 	}
-	next := &View{Index: index, Tree: old.Tree, requests: old.requests, logTime: max(e.At, old.logTime)}
+	next := &View{Index: index, Tree: old.Tree, requests: old.requests, joinTokens: old.joinTokens, logTime: max(e.At, old.logTime)}
+	if e.Kind == KindJoinToken {
+		next.joinTokens = changeJoinTokens(old.joinTokens, e.JoinToken, next.logTime)
+	}
 	if len(e.Commands) > 0 {
 		next.requests = old.requests.edit()
 	}

@@ -20,6 +20,9 @@ import (
 const (
 	snapshotMagic   = "treenode snapshot\n"
 	snapshotVersion = 1
+	// snapshotTokens is the version of snapshots whose header ends with join
+	// tokens. Without any they are as before, for programs from before there were.
+	snapshotTokens = 2
 
 	recordHeader   = 1
 	recordClass    = 2
@@ -43,6 +46,7 @@ type snapshotHeader struct {
 	logTime tree.Time
 	meta    tree.Meta
 	floor   tree.UUID
+	tokens  []JoinToken
 }
 
 func (c *codec) header(h *snapshotHeader) {
@@ -50,6 +54,24 @@ func (c *codec) header(h *snapshotHeader) {
 	c.time(&h.logTime)
 	c.meta(&h.meta)
 	c.uuid(&h.floor)
+}
+
+// headerWithTokens is the header of version snapshotTokens.
+func (c *codec) headerWithTokens(h *snapshotHeader) {
+	c.header(h)
+	list(c, &h.tokens, (*codec).joinToken)
+}
+
+// headerFields are the fields of a header in a version of the format; nil for an
+// unknown one.
+func headerFields(version uint8) func(*codec, *snapshotHeader) {
+	switch version {
+	case snapshotVersion:
+		return (*codec).header
+	case snapshotTokens:
+		return (*codec).headerWithTokens
+	}
+	return nil
 }
 
 func (c *codec) meta(m *tree.Meta) {
@@ -193,8 +215,12 @@ func (v *View) WriteSnapshotDigest(to io.Writer) ([sha256.Size]byte, error) {
 // writeSnapshot writes the view. The digest gets the bytes of the tree's records.
 func (v *View) writeSnapshot(to io.Writer, digest hash.Hash) error {
 	w := newRecordWriter(to)
-	w.buf = append(append(w.buf, snapshotMagic...), snapshotVersion)
-	put(w, recordHeader, snapshotHeader{v.Index, v.logTime, v.Tree.Meta(), v.requests.floor}, (*codec).header)
+	version := uint8(snapshotVersion)
+	if len(v.joinTokens) > 0 {
+		version = snapshotTokens
+	}
+	w.buf = append(append(w.buf, snapshotMagic...), version)
+	put(w, recordHeader, snapshotHeader{v.Index, v.logTime, v.Tree.Meta(), v.requests.floor, v.joinTokens}, headerFields(version))
 	if digest != nil {
 		w.flush()
 	}
@@ -275,18 +301,22 @@ func (r *recordReader) snapshot() (*View, error) {
 	if string(start[:len(snapshotMagic)]) != snapshotMagic {
 		return nil, errors.New("it does not begin like one")
 	}
-	if v := start[len(snapshotMagic)]; v != snapshotVersion {
-		return nil, fmt.Errorf("it has format version %d, this program reads %d", v, snapshotVersion)
+	fields := headerFields(start[len(snapshotMagic)])
+	if fields == nil {
+		return nil, fmt.Errorf("it has format version %d, this program reads up to %d", start[len(snapshotMagic)], snapshotTokens)
 	}
 	var h snapshotHeader
 	if err := r.next(); err != nil {
 		return nil, err
 	}
-	if err := decode(r, recordHeader, &h, (*codec).header); err != nil {
+	if err := decode(r, recordHeader, &h, fields); err != nil {
 		return nil, err
 	}
 	b := tree.NewBuilder(h.meta)
-	v := &View{Index: h.index, logTime: h.logTime, requests: newRequests()}
+	v := &View{Index: h.index, logTime: h.logTime, requests: newRequests(), joinTokens: h.tokens}
+	if err := checkJoinTokens(h.tokens, start[len(snapshotMagic)]); err != nil {
+		return nil, err
+	}
 	v.requests.floor = h.floor
 	counts := [recordFooter]uint64{recordHeader: 1}
 	for last := uint8(recordHeader); ; {

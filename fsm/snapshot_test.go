@@ -28,7 +28,8 @@ func TestRecordsRoundTrip(t *testing.T) {
 	roundTrip(t, filled[tree.TermRecord](t), (*codec).term)
 	roundTrip(t, filled[tree.ProviderRecord](t), (*codec).provider)
 	roundTrip(t, filled[tree.ConsumerRecord](t), (*codec).consumer)
-	roundTrip(t, snapshotHeader{1000, start, filled[tree.Meta](t), uuid(7)}, (*codec).header)
+	roundTrip(t, snapshotHeader{1000, start, filled[tree.Meta](t), uuid(7), nil}, (*codec).header)
+	roundTrip(t, snapshotHeader{1000, start, filled[tree.Meta](t), uuid(7), []JoinToken{{ID: "a", Hash: [32]byte{0: 1, 31: 2}, Node: "n4", By: "ann", Made: start, Expires: start + 1, UsedBy: "n4@x", Used: start + 2}}}, (*codec).headerWithTokens)
 	roundTrip(t, answer{uuid(1), fingerprint{0: 1, 15: 2}, 3000, 4000, []byte("outcome")}, (*codec).answer)
 	roundTrip(t, [recordFooter]uint64{0, 1, 2, 300, 4, 5, 6}, (*codec).counts)
 }

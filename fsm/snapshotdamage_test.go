@@ -280,8 +280,8 @@ func TestNotASnapshot(t *testing.T) {
 	m := New(nil)
 	good := snapshot(t, smallView(t))
 	version := bytes.Clone(good[:len(good)-sha256.Size])
-	version[len(snapshotMagic)] = snapshotVersion + 1
-	wantDamage(t, m, sealed(version), "it has format version 2, this program reads 1")
+	version[len(snapshotMagic)] = snapshotTokens + 1
+	wantDamage(t, m, sealed(version), "it has format version 3, this program reads up to 2")
 	version[len(snapshotMagic)] = 0
 	wantDamage(t, m, sealed(version), "format version 0")
 	wantDamage(t, m, nil, "")

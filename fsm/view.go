@@ -10,8 +10,9 @@ type View struct {
 	// Tree is the state after it.
 	Tree *tree.State
 
-	requests requests
-	logTime  tree.Time
+	requests   requests
+	logTime    tree.Time
+	joinTokens []JoinToken // sorted by id; never changed
 }
 
 // Remembered is how many answers are kept for requests that come again, and their
