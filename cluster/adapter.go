@@ -74,6 +74,10 @@ func (a adapter) Restore(r io.ReadCloser) error {
 	a.n.config.observe(Event{Kind: EventRestore, Took: time.Since(begun), Err: err})
 	if err == nil {
 		a.n.auditRestored(a.n.machine.View().Index)
+		if len(a.n.machine.View().JoinTokens()) > 0 {
+			// Who can't read entries with some can't read such a snapshot either.
+			a.n.reachLevel(fsm.LevelJoinTokens)
+		}
 		a.n.checkpoints.forget()
 		a.n.progress.restart(a.n.machine.View().Index)
 	} else {

@@ -199,7 +199,7 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 		return
 	}
 	n.reachLevel(fsm.LevelOf(entry))
-	if kind == fsm.KindOrigins {
+	if kind == fsm.KindOrigins || kind == fsm.KindJoinToken {
 		return
 	}
 	e, err := fsm.DecodeEntry(entry)
@@ -217,7 +217,7 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 		if own, differs := n.checkpoints.agree(index, e.Marked, e.Digest); differs {
 			n.diverge(&Divergence{Index: e.Marked, Own: own, Agreed: e.Digest})
 		}
-	case fsm.KindBatch, fsm.KindOrigins:
+	case fsm.KindBatch, fsm.KindOrigins, fsm.KindJoinToken:
 	}
 }
 

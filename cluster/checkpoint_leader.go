@@ -137,6 +137,11 @@ func differing(votes map[string]Digest, agreed Digest) int {
 func (n *Node) propose(ctx context.Context, level int, entry func(at tree.Time) []byte) (uint64, error) {
 	n.changing.Lock()
 	defer n.changing.Unlock()
+	return n.proposeAlone(ctx, level, entry)
+}
+
+// proposeAlone is propose for a caller that holds n.changing.
+func (n *Node) proposeAlone(ctx context.Context, level int, entry func(at tree.Time) []byte) (uint64, error) {
 	if n.leads.Load() == nil {
 		return 0, fail(CodeNoLeader, nil, "this node does not lead")
 	}

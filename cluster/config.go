@@ -142,6 +142,11 @@ type Config struct {
 	// Keys are what the log and the snapshots are encrypted with on this node's disk.
 	// Optional; see package atrest.
 	Keys *atrest.Ring
+	// RequireJoinToken demands a token of nodes that are new to the cluster; see
+	// MakeJoinToken. All members should agree on it. JoinToken is what this node
+	// shows when it joins. Optional.
+	RequireJoinToken bool
+	JoinToken        string
 	// StepHook is for tests; see tree.StepHook.
 	StepHook tree.StepHook
 	// Level is the newest level of log entries that this node says it reads, and

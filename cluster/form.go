@@ -128,7 +128,7 @@ func (n *Node) joinAt(ctx context.Context, p hello) string {
 	if err := n.enter(p.ClusterID, pledgedTo); err != nil {
 		return err.Error()
 	}
-	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr(), n.config.NonVoter}); err != nil {
+	if err := n.ask(ctx, p.Peer, VerbJoin, join{n.raftID, n.config.Network.Addr(), n.config.NonVoter, n.config.JoinToken}); err != nil {
 		return "asked to join: " + err.Error()
 	}
 	return "joining; waiting for the leader"
@@ -276,7 +276,7 @@ func (n *Node) announceTo(servers []raft.Server) error {
 		defer cancel()
 		return f(ctx)
 	}
-	self := join{n.raftID, n.config.Network.Addr(), n.config.NonVoter}
+	self := join{RaftID: n.raftID, Peer: n.config.Network.Addr(), NonVoter: n.config.NonVoter}
 	if _, leads, _ := n.leader(); leads {
 		return tell(func(ctx context.Context) error { return n.AddMember(ctx, self.RaftID, self.Peer, true) })
 	}

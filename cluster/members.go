@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/treenode/treenode/fsm"
 )
 
 const (
@@ -100,15 +102,31 @@ func (n *Node) greetNode(ctx context.Context, addr, nodeID string) (hello, error
 // Whether a member is ever promoted is its own setting (Config.NonVoter);
 // voter false refuses one that is not set to stay a non-voter.
 func (n *Node) AddMember(ctx context.Context, raftID, peer string, voter bool) error {
-	return n.takeIn(ctx, join{RaftID: raftID, Peer: peer, NonVoter: !voter})
+	j := join{RaftID: raftID, Peer: peer, NonVoter: !voter}
+	done, err := n.atLeader(ctx, VerbAdmin, admin{Op: "add", Join: &j})
+	var e *Error
+	if done && errors.As(err, &e) && e.Code == CodeInvalid && n.levelReached() < fsm.LevelJoinTokens {
+		// A leader from before there were join tokens knows no other way.
+		_, err = n.atLeader(ctx, VerbJoin, j)
+	}
+	if done {
+		return err
+	}
+	return n.takeIn(ctx, j, true)
 }
 
-// takeIn does what a request to join asks for, at the leader, which gets it as it
+// join does what a request to join asks for, at the leader, which gets it as it
 // is: what is to be checked of it is checked there.
-func (n *Node) takeIn(ctx context.Context, j join) error {
+func (n *Node) join(ctx context.Context, j join) error {
 	if done, err := n.atLeader(ctx, VerbJoin, j); done {
 		return err
 	}
+	return n.takeIn(ctx, j, !n.config.RequireJoinToken)
+}
+
+// takeIn takes a server in, at the leader. Wanted means that nobody has to show a
+// token for it.
+func (n *Node) takeIn(ctx context.Context, j join, wanted bool) error {
 	raftID, peer, voter := j.RaftID, j.Peer, !j.NonVoter
 	n.changing.Lock()
 	defer n.changing.Unlock()
@@ -134,6 +152,7 @@ func (n *Node) takeIn(ctx context.Context, j join) error {
 		return err
 	}
 	for _, s := range servers {
+		wanted = wanted || nodeIDOf(string(s.ID)) == nodeIDOf(raftID)
 		switch {
 		case string(s.ID) == raftID && string(s.Address) == peer:
 			return nil
@@ -147,6 +166,7 @@ func (n *Node) takeIn(ctx context.Context, j join) error {
 			if err := n.majorityWithout(ctx, l, servers, string(s.ID)); err != nil {
 				return err
 			}
+			n.expectBack(ctx, nodeIDOf(raftID))
 			n.log.Warn("replacing a server whose data directory is gone", "old", s.ID, "new", raftID)
 			if err := answered(n.raft.RemoveServer(s.ID, 0, configTimeout), n.raftEnded).Error(); err != nil {
 				return raftError(err)
@@ -161,6 +181,12 @@ func (n *Node) takeIn(ctx context.Context, j join) error {
 	if len(servers) >= membersMax {
 		return fail(CodeInvalid, nil, "a cluster has %d members at most", membersMax)
 	}
+	if !wanted && !n.expectedBack(nodeIDOf(raftID)) {
+		if err := n.useJoinToken(ctx, raftID, j.Token); err != nil {
+			n.log.Warn("a node may not join", "server", raftID, "peer", peer, "reason", err)
+			return err
+		}
+	}
 	n.log.Info("adding a member", "server", raftID, "peer", peer)
 	if err := answered(n.raft.AddNonvoter(raft.ServerID(raftID), raft.ServerAddress(peer), 0, configTimeout), n.raftEnded).Error(); err != nil {
 		return raftError(err)
@@ -171,7 +197,7 @@ func (n *Node) takeIn(ctx context.Context, j join) error {
 // RemoveMember takes a server, by server or node id, out of the cluster and
 // tells it to stop.
 func (n *Node) RemoveMember(ctx context.Context, id string) error {
-	if done, err := n.atLeader(ctx, VerbAdmin, admin{"remove", id}); done {
+	if done, err := n.atLeader(ctx, VerbAdmin, admin{Op: "remove", ID: id}); done {
 		return err
 	}
 	n.changing.Lock()
@@ -192,7 +218,7 @@ func (n *Node) RemoveMember(ctx context.Context, id string) error {
 		// now, it keeps asking for votes that pre-vote denies it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helloTimeout)
 		defer cancel()
-		if err := n.ask(ctx, string(s.Address), VerbAdmin, admin{"removed", string(s.ID)}); err != nil {
+		if err := n.ask(ctx, string(s.Address), VerbAdmin, admin{Op: "removed", ID: string(s.ID)}); err != nil {
 			n.log.Warn("the removed server could not be told", "server", s.ID, "error", err)
 		}
 	}
@@ -202,7 +228,7 @@ func (n *Node) RemoveMember(ctx context.Context, id string) error {
 // TransferLeadership hands leadership to a server, by server or node id, or to
 // the most caught-up voter if id is empty. It returns once another leads.
 func (n *Node) TransferLeadership(ctx context.Context, id string) error {
-	if done, err := n.atLeader(ctx, VerbAdmin, admin{"transfer", id}); done {
+	if done, err := n.atLeader(ctx, VerbAdmin, admin{Op: "transfer", ID: id}); done {
 		return err
 	}
 	future := raft.Future(nil)
@@ -258,6 +284,15 @@ func (n *Node) administer(ctx context.Context, a admin) error {
 		return n.RemoveMember(ctx, a.ID)
 	case "transfer":
 		return n.TransferLeadership(ctx, a.ID)
+	case "add":
+		if a.Join != nil {
+			return n.AddMember(ctx, a.Join.RaftID, a.Join.Peer, !a.Join.NonVoter)
+		}
+	case "join token":
+		if a.JoinToken != nil {
+			_, err := n.changeJoinToken(ctx, *a.JoinToken)
+			return err
+		}
 	case "spare":
 		return n.spare(ctx, a.ID)
 	case "room":

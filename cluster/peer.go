@@ -43,12 +43,15 @@ type join struct {
 	RaftID   string `json:"raft_id"`
 	Peer     string `json:"peer"`
 	NonVoter bool   `json:"nonvoter"`
+	Token    string `json:"token,omitempty"` // see jointoken.go; never logged
 }
 
 // admin is a membership operation for the leader.
 type admin struct {
-	Op string `json:"op"` // "remove", "transfer", "removed"
-	ID string `json:"id,omitempty"`
+	Op        string            `json:"op"` // "add", "remove", "transfer", "removed" and so on
+	ID        string            `json:"id,omitempty"`
+	Join      *join             `json:"join,omitempty"`       // of "add"
+	JoinToken *joinTokenRequest `json:"join_token,omitempty"` // of "join token"
 }
 
 // HandlePeer implements PeerHandler.
@@ -97,7 +100,7 @@ func (n *Node) HandlePeer(ctx context.Context, verb Verb, body []byte) ([]byte, 
 			if refused := n.admitsJoin(ctx, j); refused != nil {
 				return refused
 			}
-			return n.takeIn(ctx, j)
+			return n.join(ctx, j)
 		})
 	case VerbAdmin:
 		return handle(body, func(a admin) error { return n.administer(ctx, a) })

@@ -201,7 +201,7 @@ func (c *Config) askSpare(ctx context.Context, listen func() (Network, error)) (
 		}
 		network.SetClusterID(h.ClusterID)
 		asking, cancel := context.WithTimeout(ctx, configTimeout)
-		err = n.ask(asking, addr, VerbAdmin, admin{"spare", own})
+		err = n.ask(asking, addr, VerbAdmin, admin{Op: "spare", ID: own})
 		cancel()
 		if err == nil {
 			return h.ClusterID, nil
@@ -226,7 +226,7 @@ func openDataDirOnly(dir, nodeID string) (identity, error) {
 // whatever the damaged copy held is with them, and no vote that it gave is
 // needed, or could make another leader that does not have it.
 func (n *Node) spare(ctx context.Context, id string) error {
-	if done, err := n.atLeader(ctx, VerbAdmin, admin{"spare", id}); done {
+	if done, err := n.atLeader(ctx, VerbAdmin, admin{Op: "spare", ID: id}); done {
 		return err
 	}
 	l := n.leads.Load()

@@ -184,7 +184,7 @@ func (n *Node) withRoom() (raft.Server, bool) {
 		}
 		asked++
 		go func() {
-			if n.ask(ctx, string(s.Address), VerbAdmin, admin{"room", string(s.ID)}) != nil {
+			if n.ask(ctx, string(s.Address), VerbAdmin, admin{Op: "room", ID: string(s.ID)}) != nil {
 				s.ID = ""
 			}
 			answers <- s
