@@ -65,8 +65,8 @@ func mutations() []mutation {
 			edits: []edit{
 				{
 					file: "cluster/logstore/wal.go",
-					old:  "\t\"github.com/hashicorp/raft-wal/metadb\"\n\n\t\"github.com/treenode/treenode/cluster/failpoint\"\n)\n",
-					new: "\twalfs \"github.com/hashicorp/raft-wal/fs\"\n\t\"github.com/hashicorp/raft-wal/metadb\"\n\t\"github.com/hashicorp/raft-wal/segment\"\n\t\"github.com/hashicorp/raft-wal/types\"\n\n\t\"github.com/treenode/treenode/cluster/failpoint\"\n)\n\n" +
+					old:  "\t\"github.com/hashicorp/raft-wal/segment\"\n\n\t\"github.com/treenode/treenode/cluster/failpoint\"\n)\n",
+					new: "\t\"github.com/hashicorp/raft-wal/segment\"\n\t\"github.com/hashicorp/raft-wal/types\"\n\n\t\"github.com/treenode/treenode/cluster/failpoint\"\n)\n\n" +
 						"type unflushed struct{ types.VFS }\n\n" +
 						"func (u unflushed) Create(dir, name string, size uint64) (types.WritableFile, error) {\n\tf, err := u.VFS.Create(dir, name, size)\n\treturn unflushedFile{f}, err\n}\n\n" +
 						"func (u unflushed) OpenWriter(dir, name string) (types.WritableFile, error) {\n\tf, err := u.VFS.OpenWriter(dir, name)\n\treturn unflushedFile{f}, err\n}\n\n" +
@@ -74,8 +74,8 @@ func mutations() []mutation {
 				},
 				{
 					file: "cluster/logstore/wal.go",
-					old:  "wal.WithMetaStore(&segmentList{}))",
-					new:  "wal.WithMetaStore(&segmentList{}), wal.WithSegmentFiler(segment.NewFiler(w.path, unflushed{walfs.New()})))",
+					old:  "privateFiles{walfs.New()}",
+					new:  "unflushed{privateFiles{walfs.New()}}",
 				},
 			},
 			faults: []string{"power-cut-all", "power-cut-majority"},
