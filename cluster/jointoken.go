@@ -25,8 +25,8 @@ import (
 
 // Bounds of a token's life.
 const (
-	joinTokenLifeMin = time.Minute
-	joinTokenLifeMax = 30 * 24 * time.Hour
+	joinTokenLifeShortest = time.Minute
+	joinTokenLifeLongest  = 30 * 24 * time.Hour
 )
 
 // JoinToken is a token as it is told: without its secret, which nobody has but who
@@ -72,8 +72,8 @@ func (n *Node) MakeJoinToken(ctx context.Context, node string, life time.Duratio
 	if node != "" && !nodeIDForm.MatchString(node) {
 		return JoinToken{}, "", fail(CodeInvalid, nil, "node: %q is not the id of a node", node)
 	}
-	if life < joinTokenLifeMin || life > joinTokenLifeMax {
-		return JoinToken{}, "", fail(CodeInvalid, nil, "expires: %v; a join token lives from %v to %v", life, joinTokenLifeMin, joinTokenLifeMax)
+	if life < joinTokenLifeShortest || life > joinTokenLifeLongest {
+		return JoinToken{}, "", fail(CodeInvalid, nil, "expires: %v; a join token lives from %v to %v", life, joinTokenLifeShortest, joinTokenLifeLongest)
 	}
 	var random [8 + 32]byte
 	if _, err := rand.Read(random[:]); err != nil {
