@@ -131,10 +131,14 @@ func (c *call) readBody() ([]byte, error) {
 	// A context can't interrupt the reading of a body. Only a writer that is
 	// no connection does not take the deadline.
 	control := http.NewResponseController(c.out)
-	if deadline, ok := c.r.Context().Deadline(); ok && control.SetReadDeadline(deadline) == nil {
-		defer control.SetReadDeadline(time.Time{}) //nolint:errcheck // it has just worked
-	}
+	deadline, bounded := c.r.Context().Deadline()
+	bounded = bounded && control.SetReadDeadline(deadline) == nil
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, wire.BodyBytesMax+1))
+	if bounded && err == nil && len(body) <= wire.BodyBytesMax {
+		// Only once the whole body is here: net/http reads what is left of one after
+		// the answer, and a sender could let it wait for that without end.
+		_ = control.SetReadDeadline(time.Time{}) // it has just worked
+	}
 	if err == nil && len(body) > wire.BodyBytesMax {
 		// Whether it comes to an end or not: the answer is the same.
 		_, _ = io.CopyN(io.Discard, c.r.Body, drainBytesMax)

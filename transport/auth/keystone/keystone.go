@@ -134,7 +134,8 @@ func (a *Authenticator) authenticate(r *http.Request) (auth.Identity, error) {
 // lookUp finds out about a token, in the cache or by asking.
 func (a *Authenticator) lookUp(r *http.Request, given string, allowExpired bool) (*token, error) {
 	now, key := a.now(), a.digest.Of(given)
-	if k, ok := a.valid.Get(key); ok && now.Before(k.until) {
+	k, good := a.valid.Get(key)
+	if good && now.Before(k.until) {
 		if !allowExpired && !now.Before(k.expires) {
 			return nil, errInvalid
 		}
@@ -143,8 +144,12 @@ func (a *Authenticator) lookUp(r *http.Request, given string, allowExpired bool)
 	if until, ok := a.invalid.Get(missing{key, allowExpired}); ok && now.Before(until) {
 		return nil, errInvalid
 	}
-	if err := a.attempts.Begin(r); err != nil {
-		return nil, err
+	// One that was good when Keystone was asked last is no guess: who guesses must
+	// not lock out those that share the address.
+	if !good {
+		if err := a.attempts.Begin(r); err != nil {
+			return nil, err
+		}
 	}
 	t, err := a.ask(r.Context(), key, given, allowExpired)
 	switch {

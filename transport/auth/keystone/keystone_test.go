@@ -474,6 +474,12 @@ func TestAttempts(t *testing.T) {
 	}
 	w.want("one too many", request("bad-6"), 429)
 	w.want("good, from the same address", request(good), 200)
+	w.clock.advance(time.Duration(w.config.TokenCacheTime+1) * time.Second)
+	w.want("good, once it has to be asked about again", request(good), 200)
+	w.Revoke(good)
+	w.clock.advance(time.Duration(w.config.TokenCacheTime+1) * time.Second)
+	w.want("revoked, from the same address", request(good), 401)
+	w.want("and again", request(good), 401)
 	elsewhere := request(w.Issue(authtest.Grant{User: "v"}))
 	elsewhere.RemoteAddr = "192.0.2.77:1"
 	w.want("from elsewhere", elsewhere, 200)

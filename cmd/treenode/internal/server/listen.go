@@ -63,7 +63,7 @@ func (c Config) checkListeners() error {
 }
 
 // listenAPI opens the API's listener, with TLS if there are certificates.
-func listenAPI(addr string, with *certs.API, log hclog.Logger) (net.Listener, error) {
+func listenAPI(addr string, with *certs.API, handshake time.Duration, log hclog.Logger) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -72,7 +72,7 @@ func listenAPI(addr string, with *certs.API, log hclog.Logger) (net.Listener, er
 	if with == nil {
 		return l, nil
 	}
-	return &tlsListener{Listener: l, config: with.ServerTLS(), timeout: handshakeTimeout, refusals: &refusals{log: log.Named("http")}}, nil
+	return &tlsListener{Listener: l, config: with.ServerTLS(), timeout: handshake, refusals: &refusals{log: log.Named("http")}}, nil
 }
 
 // peerPort opens the peer port, for each start of the node anew.
@@ -82,7 +82,8 @@ type peerPort struct {
 }
 
 func newPeerPort(c Config, with *certs.Peer) *peerPort {
-	p := &peerPort{config: raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger}}
+	p := &peerPort{config: raftnet.Config{Listen: c.PeerListen, Advertise: c.Advertise, Logger: c.Logger,
+		Limits: raftnet.Limits{HandshakeTimeout: c.patience.peer}}}
 	if with != nil {
 		p.config.ServerTLS, p.config.ClientTLS, p.config.PeerName = with.ServerTLS(), with.ClientTLS(), certs.PeerName
 		with.OnChange(func() {

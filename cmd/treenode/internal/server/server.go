@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,18 @@ const (
 	idleTimeout       = 120 * time.Second
 )
 
+// portTimes bound what a stranger can hold of a port.
+type portTimes struct {
+	handshake, header, request time.Duration // of the API
+	peer                       time.Duration // a handshake of the peer port
+}
+
+func (p portTimes) withDefaults() portTimes {
+	return portTimes{
+		cmp.Or(p.handshake, handshakeTimeout), cmp.Or(p.header, readHeaderTimeout), cmp.Or(p.request, readTimeout), p.peer,
+	}
+}
+
 // Config describes a server. See the flags of "treenode serve".
 type Config struct {
 	NodeID          string
@@ -50,6 +63,9 @@ type Config struct {
 	PeerTLS certs.PeerFiles
 	// certsEvery is for tests: how often their files are looked at.
 	certsEvery time.Duration
+	// patience is for tests: how long the ports wait for strangers. Zero fields take
+	// their defaults.
+	patience portTimes
 	// Authenticated says that everybody who uses the API has to prove who it is.
 	Authenticated bool
 	// Insecure allows listeners that others can reach where TLS or authentication
@@ -131,6 +147,7 @@ func Start(c Config) (*Server, error) {
 	if err := c.checkListeners(); err != nil {
 		return nil, err
 	}
+	c.patience = c.patience.withDefaults()
 	if err := checkPprof(c.Pprof); err != nil {
 		return nil, err
 	}
@@ -147,7 +164,7 @@ func Start(c Config) (*Server, error) {
 		return nil, err
 	}
 	metrics.WatchCertificates(func() []health.Certificate { return certificatesOf(apiCerts, peerCerts) })
-	listener, err := listenAPI(c.Listen, apiCerts, c.Logger)
+	listener, err := listenAPI(c.Listen, apiCerts, c.patience.handshake, c.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +201,8 @@ func Start(c Config) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler: traced(withTLS(handler), c.Tracing), ConnContext: ofConnection,
-		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: headerBytesMax, ReadHeaderTimeout: c.patience.header,
+		ReadTimeout: c.patience.request, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: c.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true}),
 	}
 	go s.serve(bareanswer.Install(s.http, listener, handler.ofBadLength))

@@ -99,7 +99,7 @@ type secureCluster struct {
 	log        *logBuffer
 }
 
-func startSecure(t *testing.T, nodes int) *secureCluster {
+func startSecure(t *testing.T, nodes int, changed ...func(*Config)) *secureCluster {
 	t.Helper()
 	c := &secureCluster{peers: newAuthority(t), api: newAuthority(t), log: &logBuffer{}}
 	until := time.Now().Add(time.Hour)
@@ -129,6 +129,9 @@ func startSecure(t *testing.T, nodes int) *secureCluster {
 		}
 		if nodes > 1 {
 			config.BootstrapExpect, config.Join = nodes, join
+		}
+		for _, change := range changed {
+			change(&config)
 		}
 		s, err := Start(config)
 		if err != nil {
@@ -195,84 +198,6 @@ func write(t *testing.T, client *http.Client, url, name string) *http.Response {
 	return answer
 }
 
-// TestSecureCluster: three nodes with TLS on both ports work, and go on while
-// everybody who must not get in tries to.
-func TestSecureCluster(t *testing.T) {
-	c := startSecure(t, 3)
-	c.awaitReady(t)
-	client := c.client(t)
-	for i, s := range c.servers {
-		answer := write(t, client, s.URL(), fmt.Sprintf("before-%d", i))
-		if answer.TLS == nil || answer.TLS.Version != tls.VersionTLS13 || answer.ProtoMajor != 1 {
-			t.Errorf("%s over %+v", answer.Proto, answer.TLS)
-		}
-	}
-	hour := time.Now().Add(time.Hour)
-	stranger := newAuthority(t)
-	ofAPI, ofPeers := c.api, c.peers
-	shown := map[string]tls.Certificate{
-		"another CA's client": loaded(t, stranger.must(stranger.NewClient("ops", nil, hour))),
-		"another CA's peer":   loaded(t, stranger.must(stranger.NewPeer("n1", hour))),
-		"a peer's":            loaded(t, ofPeers.must(ofPeers.NewPeer("n1", hour))),
-		"an expired client's": loaded(t, ofAPI.must(ofAPI.NewClient("ops", nil, time.Now().Add(-time.Hour)))),
-		"an expired peer's":   loaded(t, ofPeers.must(ofPeers.NewPeer("n1", time.Now().Add(-time.Hour)))),
-		"a client's":          loaded(t, ofAPI.must(ofAPI.NewClient("ops", nil, hour))),
-		"none":                {},
-	}
-	apiAddr, peerAddr := strings.TrimPrefix(c.servers[0].URL(), "https://"), c.configs[0].PeerListen
-	for _, port := range []struct {
-		name, addr, in string
-		fine           []string
-	}{
-		{"API", apiAddr, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", []string{"a client's", "none"}},
-		// Let in as far as TLS is concerned; nothing is done about what follows.
-		{"peer port", peerAddr, "TNRN\x02\x02\x00\x00", []string{"a peer's"}},
-	} {
-		fine := map[string]bool{}
-		for _, name := range port.fine {
-			fine[name] = true
-		}
-		for name, certificate := range shown {
-			config := &tls.Config{InsecureSkipVerify: true}
-			if certificate.Certificate != nil {
-				config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
-			}
-			if got := talk(t, port.addr, config, port.in); (got != "") != fine[name] {
-				t.Errorf("%s, with %s certificate: %q", port.name, name, got)
-			}
-		}
-		old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-		if got := talk(t, port.addr, old, port.in); got != "" {
-			t.Errorf("%s, TLS 1.1: %q", port.name, got)
-		}
-		want := map[string]string{"API": sayHTTPS, "peer port": ""}[port.name]
-		if got := talk(t, port.addr, nil, port.in); port.name == "peer port" && strings.Contains(got, "TNRN") || port.name == "API" && got != want {
-			t.Errorf("%s, plain: %q", port.name, got)
-		}
-		// One that begins and says no more holds nobody up.
-		silent, err := net.Dial("tcp", port.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer silent.Close()
-		if _, err := silent.Write([]byte{0x16, 0x03, 0x01}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, s := range c.servers {
-		write(t, client, s.URL(), fmt.Sprintf("after-%d", i))
-	}
-	log := c.log.String()
-	for _, want := range []string{"peer connection refused", "TLS connection refused"} {
-		if !strings.Contains(log, want) {
-			t.Errorf("the log does not say %q", want)
-		}
-	}
-	if strings.Contains(log, "-----") || strings.Contains(log, "panic") {
-		t.Errorf("the log has what must not be there:\n%s", log)
-	}
-}
-
 // talk sends bytes, over TLS if there is a configuration, and returns the answer;
 // empty if there is none.
 func talk(t *testing.T, addr string, config *tls.Config, in string) string {
@@ -333,7 +258,7 @@ func TestHandlersSeeTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listenAPI("127.0.0.1:0", with, hclog.NewNullLogger())
+	l, err := listenAPI("127.0.0.1:0", with, patience, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
