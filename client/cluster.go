@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/treenode/treenode/transport/wire"
 )
@@ -81,6 +82,34 @@ func (c *Client) SetLogLevel(ctx context.Context, l wire.SetLogLevel) (wire.LogL
 	}
 	err = c.send(ctx, request{effect: varies, method: http.MethodPut, path: path("node", "log-level"), body: b}, &answer)
 	return answer, err
+}
+
+// MakeJoinToken makes a token that lets one new node join; life is from a minute
+// to 30 days, and node, where not empty, the id of the only node that it is for. The
+// answer's Token is told only here.
+func (c *Client) MakeJoinToken(ctx context.Context, node string, life time.Duration) (wire.MadeJoinToken, error) {
+	var made wire.MadeJoinToken
+	body, err := encode(wire.MakeJoinToken{Node: node, LifeSeconds: int64(life / time.Second)})
+	if err != nil {
+		return made, err
+	}
+	err = c.send(ctx, request{effect: varies, method: http.MethodPost, path: path("cluster", "join-tokens"), body: body}, &made)
+	return made, err
+}
+
+// JoinTokens lists the tokens, used and expired ones included for a week.
+func (c *Client) JoinTokens(ctx context.Context) (wire.JoinTokens, error) {
+	var answer wire.JoinTokens
+	err := c.send(ctx, request{effect: reads, method: http.MethodGet, path: path("cluster", "join-tokens")}, &answer)
+	return answer, err
+}
+
+// RevokeJoinToken removes a token. A node that has joined with it stays.
+func (c *Client) RevokeJoinToken(ctx context.Context, id string) error {
+	if err := need("id", id); err != nil {
+		return err
+	}
+	return c.administer(ctx, http.MethodDelete, path("cluster", "join-tokens", id), nil)
 }
 
 func (c *Client) administer(ctx context.Context, method, route string, body any) error {

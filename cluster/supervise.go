@@ -467,6 +467,33 @@ func (s *Supervised) RemoveMember(ctx context.Context, id string) error {
 	return n.RemoveMember(ctx, id)
 }
 
+// MakeJoinToken is Node.MakeJoinToken.
+func (s *Supervised) MakeJoinToken(ctx context.Context, node string, life time.Duration) (JoinToken, string, error) {
+	n, err := s.serving()
+	if err != nil {
+		return JoinToken{}, "", err
+	}
+	return n.MakeJoinToken(ctx, node, life)
+}
+
+// RevokeJoinToken is Node.RevokeJoinToken.
+func (s *Supervised) RevokeJoinToken(ctx context.Context, id string) error {
+	n, err := s.serving()
+	if err != nil {
+		return err
+	}
+	return n.RevokeJoinToken(ctx, id)
+}
+
+// JoinTokens is Node.JoinTokens.
+func (s *Supervised) JoinTokens(ctx context.Context) ([]JoinToken, error) {
+	n, err := s.serving()
+	if err != nil {
+		return nil, err
+	}
+	return n.JoinTokens(ctx)
+}
+
 // TransferLeadership is Node.TransferLeadership.
 func (s *Supervised) TransferLeadership(ctx context.Context, id string) error {
 	n, err := s.serving()

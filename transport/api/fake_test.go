@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/fsm"
@@ -105,6 +106,23 @@ func (n *fakeNode) TransferLeadership(_ context.Context, to string) error {
 	n.calls = append(n.calls, "transfer to "+to)
 	return n.failure()
 }
+
+func (n *fakeNode) MakeJoinToken(_ context.Context, node string, life time.Duration) (cluster.JoinToken, string, error) {
+	n.calls = append(n.calls, "make a join token for "+node)
+	return cluster.JoinToken{ID: "0123", Node: node, Made: madeAt, Expires: madeAt.Add(life)}, "tnj-0123-secret", n.failure()
+}
+
+func (n *fakeNode) RevokeJoinToken(_ context.Context, id string) error {
+	n.calls = append(n.calls, "revoke join token "+id)
+	return n.failure()
+}
+
+func (n *fakeNode) JoinTokens(context.Context) ([]cluster.JoinToken, error) {
+	return []cluster.JoinToken{{ID: "0123", Node: "n4", By: "ann", Made: madeAt, Expires: madeAt.Add(time.Hour), UsedBy: "n4@a", Used: madeAt}}, n.failure()
+}
+
+// madeAt is when the fake's join tokens were made.
+var madeAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func (n *fakeNode) Ready(context.Context) error { return n.failure() }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/fsm"
@@ -28,6 +29,12 @@ type Node interface {
 	// TransferLeadership hands leadership to a member; to the most caught-up
 	// voter where to is empty.
 	TransferLeadership(ctx context.Context, to string) error
+	// MakeJoinToken makes a token that lets a node join, and returns its text.
+	MakeJoinToken(ctx context.Context, node string, life time.Duration) (cluster.JoinToken, string, error)
+	// RevokeJoinToken removes a token.
+	RevokeJoinToken(ctx context.Context, id string) error
+	// JoinTokens lists the tokens.
+	JoinTokens(ctx context.Context) ([]cluster.JoinToken, error)
 	// Ready is nil when the node knows a leader and has caught up.
 	Ready(ctx context.Context) error
 	// Digest is the SHA-256 of the view's tree in its canonical form.

@@ -166,6 +166,9 @@ func clusterRoutes() []route {
 		{method: "POST", path: "/v1/cluster/members", body: wire.AddMember{}, answer: wire.Cluster{}, serve: (*call).addMember},
 		{method: "DELETE", path: "/v1/cluster/members/{id}", answer: wire.Cluster{}, serve: (*call).removeMember},
 		{method: "POST", path: "/v1/cluster/transfer", body: wire.Transfer{}, answer: wire.Cluster{}, serve: (*call).transfer},
+		{method: "GET", path: "/v1/cluster/join-tokens", action: policy.WriteCluster, answer: wire.JoinTokens{}, serve: (*call).listJoinTokens},
+		{method: "POST", path: "/v1/cluster/join-tokens", body: wire.MakeJoinToken{}, answer: wire.MadeJoinToken{}, serve: (*call).makeJoinToken},
+		{method: "DELETE", path: "/v1/cluster/join-tokens/{id}", answer: wire.Cluster{}, serve: (*call).revokeJoinToken},
 	}
 }
 

@@ -16,7 +16,7 @@ func newCluster() *cobra.Command {
 		Use:     "cluster",
 		Short:   "Look at the cluster and change its members",
 		Example: "  treenode cluster status\n  treenode cluster members\n  treenode cluster digest",
-	}, clusterStatus(), clusterMembers(), clusterAdd(), clusterRemove(), clusterTransfer(), clusterDigest(), clusterLogLevel()))
+	}, clusterStatus(), clusterMembers(), clusterAdd(), clusterRemove(), clusterTransfer(), clusterToken(), clusterDigest(), clusterLogLevel()))
 }
 
 func clusterStatus() *cobra.Command {

@@ -68,6 +68,7 @@ func TestOutput(t *testing.T) {
 		{"claim-list", "claim list node1_NUMA0"},
 		{"cluster-status", "cluster status"},
 		{"cluster-members", "cluster members"},
+		{"cluster-token-list", "cluster token list"},
 		{"cluster-digest", "cluster digest -o json"},
 		{"health", "health"},
 		{"mutation", "trait add node1 COMPUTE_NODE"},
@@ -168,7 +169,8 @@ func TestMutations(t *testing.T) {
 	step("cluster remove n2")
 	step("cluster transfer n3")
 	step("cluster transfer")
-	want := []string{"add n2@b at 127.0.0.1:9001 as voter", "add n3@c at 127.0.0.1:9002 as nonvoter", "remove n2", "transfer to n3", "transfer to "}
+	step("cluster token revoke 0123456789abcdef")
+	want := []string{"add n2@b at 127.0.0.1:9001 as voter", "add n3@c at 127.0.0.1:9002 as nonvoter", "remove n2", "transfer to n3", "transfer to ", "revoke join token 0123456789abcdef"}
 	if got := n.Calls(); !slices.Equal(got, want) {
 		t.Errorf("calls %q, want %q", got, want)
 	}
@@ -233,5 +235,17 @@ func TestDigest(t *testing.T) {
 	one.Describe[1] = cluster.Member{RaftID: "n2@b", NodeID: "n2", Error: "connection refused"}
 	if errs := fails(t, one, exitNotApplied, "cluster", "digest"); !strings.Contains(errs, "1 of 2 members did not answer") {
 		t.Errorf("%s", errs)
+	}
+}
+
+// A token alone is printed, so that it can go into a file.
+func TestClusterTokenMake(t *testing.T) {
+	n := storetest.New(t)
+	out, errs, code := run(t, "", "cluster", "token", "make", "--node", "n4", "--expires", "10m", "--endpoint", n.URL)
+	if code != exitOK || out != "tnj-0123456789abcdef-secret\n" || !strings.Contains(errs, "0123456789abcdef") || strings.Contains(errs, "secret") {
+		t.Errorf("exit code %d: %q, %q", code, out, errs)
+	}
+	if calls := n.Calls(); len(calls) != 1 || calls[0] != "make a join token for n4" {
+		t.Errorf("%v", calls)
 	}
 }

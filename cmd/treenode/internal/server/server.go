@@ -68,6 +68,10 @@ type Config struct {
 	patience portTimes
 	// Authenticated says that everybody who uses the API has to prove who it is.
 	Authenticated bool
+	// JoinTokenFile has what lets this node into a cluster that it is new to.
+	// RequireJoinToken demands that of others, where the peer port has TLS.
+	JoinTokenFile    string
+	RequireJoinToken bool
 	// Insecure allows listeners that others can reach where TLS or authentication
 	// is missing.
 	Insecure       bool
@@ -170,6 +174,10 @@ func Start(c Config) (*Server, error) {
 	}
 	s := &Server{tracing: c.Tracing, listener: listener, url: urlOf(listener.Addr(), c.Advertise, apiCerts, c.Logger), keys: keys, failed: make(chan struct{})}
 	lastCrash := crashOf(c.DataDir)
+	joinToken, err := readJoinToken(c.JoinTokenFile)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	s.node, err = cluster.Supervise(cluster.Config{
 		NodeID: c.NodeID, DataDir: c.DataDir, BootstrapExpect: c.BootstrapExpect, Join: c.Join,
 		NonVoter: c.NonVoter, RaftLog: logstore.Engine(c.RaftLog), APIURL: s.url, Version: c.Version, Logger: c.Logger,
@@ -182,6 +190,7 @@ func Start(c Config) (*Server, error) {
 		Tracer:    tracerOf(c.Tracing),
 		Keys:      keys.ringOf(),
 		Authorize: c.authorize(),
+		JoinToken: joinToken, RequireJoinToken: c.RequireJoinToken && c.PeerTLS.Given(),
 	}, newPeerPort(c, peerCerts).listen, lastCrash)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())

@@ -155,6 +155,27 @@ func (n *Node) TransferLeadership(_ context.Context, to string) error {
 	return n.call("transfer to " + to)
 }
 
+// MakeJoinToken implements api.Node.
+func (n *Node) MakeJoinToken(_ context.Context, node string, life time.Duration) (cluster.JoinToken, string, error) {
+	token := cluster.JoinToken{ID: "0123456789abcdef", Node: node, By: "admin", Made: time.Unix(1e9, 0).UTC(), Expires: time.Unix(1e9, 0).UTC().Add(life)}
+	return token, "tnj-" + token.ID + "-secret", n.call("make a join token for " + node)
+}
+
+// RevokeJoinToken implements api.Node.
+func (n *Node) RevokeJoinToken(_ context.Context, id string) error {
+	return n.call("revoke join token " + id)
+}
+
+// JoinTokens implements api.Node.
+func (n *Node) JoinTokens(context.Context) ([]cluster.JoinToken, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return []cluster.JoinToken{
+		{ID: "0123456789abcdef", Node: "n4", By: "admin", Made: time.Unix(1e9, 0).UTC(), Expires: time.Unix(2e9, 0).UTC(), UsedBy: "n4@0190", Used: time.Unix(1e9, 0).UTC()},
+		{ID: "fedcba9876543210", Made: time.Unix(1e9, 0).UTC(), Expires: time.Unix(2e9, 0).UTC()},
+	}, n.failure()
+}
+
 func (n *Node) call(text string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
