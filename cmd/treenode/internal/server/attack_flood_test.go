@@ -115,6 +115,10 @@ func idle(b *battlefield) (string, error) {
 			return "", err
 		}
 	}
+	// Both ends are of this process, so that half of its files are more than all of them.
+	if allowed := connectionsAllowed(); allowed < want {
+		return "", fmt.Errorf("the node takes %d connections only", allowed)
+	}
 	// Another client gets in beside them.
 	if _, err := b.wants(200, http.MethodGet, "/healthz", ""); err != nil {
 		return "", err

@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/treenode/treenode/cluster"
@@ -22,13 +21,13 @@ import (
 // connectionsOfTest is how many connections both ends of which are in this process are
 // possible, beside those that the nodes need. The race detector takes no more goroutines.
 func connectionsOfTest() int {
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return 100
-	}
-	most := (int(min(files.Cur, 1<<20)) - 1500) / 2 //nolint:gosec // bounded
-	if underRace {
+	files, known := filesAllowed()
+	most := (files - 1500) / 2
+	switch {
+	case underRace:
 		most = min(most, 2000)
+	case !known:
+		most = 1000
 	}
 	return max(most, 100)
 }

@@ -68,11 +68,26 @@ func listenAPI(addr string, with *certs.API, handshake time.Duration, log hclog.
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	l = netutil.LimitListener(l, connectionsMax)
+	allowed := connectionsAllowed()
+	if allowed < connectionsMax {
+		log.Info("the API takes fewer connections than it could: the process may not have more files open", "connections", allowed, "instead_of", connectionsMax)
+	}
+	l = netutil.LimitListener(l, allowed)
 	if with == nil {
 		return l, nil
 	}
 	return &tlsListener{Listener: l, config: with.ServerTLS(), timeout: handshake, refusals: &refusals{log: log.Named("http")}}, nil
+}
+
+// connectionsAllowed is how many connections the API takes at a time: at most half of
+// what the process may have open. Whoever opens connections must not keep the node
+// from its log and from the other nodes.
+func connectionsAllowed() int {
+	files, known := filesAllowed()
+	if !known {
+		return connectionsMax
+	}
+	return min(connectionsMax, max(files/2, 1))
 }
 
 // peerPort opens the peer port, for each start of the node anew.
