@@ -29,8 +29,13 @@ const (
 	// batchesInFlight is how many entries may wait for their commit at once.
 	// While they do, arriving commands gather for the next.
 	batchesInFlight = 2
-	// queueMax bounds the commands that wait to be proposed.
-	queueMax = 8192
+	// queueMax bounds the commands that wait to be proposed, queueBytesMax what they
+	// weigh. There are two queues: for the log, and for the leader.
+	queueMax      = 8192
+	queueBytesMax = 64 << 20
+	// heldBytesMax bounds the commands inside Propose, wherever they are: they wait
+	// also for a leader, or to try again.
+	heldBytesMax = 128 << 20
 	// snapshotThreshold is how many entries of the log a snapshot is worth, and
 	// snapshotLook how often that is looked at.
 	snapshotThreshold = 16384

@@ -27,3 +27,6 @@ func (n *Node) ApplyEntry() error { return n.apply(fsm.EncodeBatch(0, nil)).Erro
 
 // LevelReached is the highest level of an entry applied to the directory.
 func (n *Node) LevelReached() int { return n.levelReached() }
+
+// HeldBytesMax bounds the commands inside Propose.
+const HeldBytesMax = heldBytesMax

@@ -35,6 +35,7 @@ type proposed struct {
 // as many groups are under way as there are slots, arriving commands gather.
 type gatherer struct {
 	queue   chan *proposal
+	waiting allowance // the bytes of what is in queue and nobody has taken
 	slots   chan struct{}
 	stopped <-chan struct{}
 	// send sends a group on, at most batchCommandsMax commands of entryBytesMax
@@ -50,6 +51,7 @@ func gather(slots int, stopped <-chan struct{}, send func([]*proposal, func())) 
 		queue: make(chan *proposal, queueMax), slots: make(chan struct{}, slots),
 		stopped: stopped, send: send,
 	}
+	g.waiting.most = queueBytesMax
 	go g.run()
 	return g
 }
@@ -63,12 +65,37 @@ func (g *gatherer) enqueue(ctx context.Context, command []byte, from *source) (*
 		return nil, fail(CodeStopping, nil, "the node is stopping")
 	default:
 	}
+	if !g.waiting.take(p.size()) {
+		return nil, fail(CodeBusy, nil, "the commands that are waiting have %d bytes, the limit is %d", g.waiting.held.Load(), queueBytesMax)
+	}
 	select {
 	case g.queue <- p:
 		return p, nil
 	default:
+		g.waiting.give(p.size())
 		return nil, fail(CodeBusy, nil, "%d commands are waiting already", queueMax)
 	}
+}
+
+// take makes a proposal from the queue the gatherer's own, unless its caller has
+// given up.
+func (g *gatherer) take(p *proposal) bool {
+	if !p.taken.CompareAndSwap(false, true) {
+		return false
+	}
+	g.waiting.give(p.size())
+	return true
+}
+
+// giveUp takes a proposal away from the gatherer, unless that has taken it. Its place
+// in the queue is free only once the gatherer comes by, but not its bytes.
+func (g *gatherer) giveUp(p *proposal) bool {
+	if !p.taken.CompareAndSwap(false, true) {
+		return false
+	}
+	g.waiting.give(p.size())
+	p.command, p.source = nil, nil
+	return true
 }
 
 // submit sends the command on and waits for its result. The error is an
@@ -88,12 +115,12 @@ func (g *gatherer) await(ctx context.Context, p *proposal) (fsm.Result, error) {
 		p.traced.draw(d.passed)
 		return d.result, d.err
 	case <-ctx.Done():
-		if p.taken.CompareAndSwap(false, true) {
+		if g.giveUp(p) {
 			return fsm.Result{}, fail(CodeDeadline, ctx.Err(), "the command was not proposed in time")
 		}
 		return fsm.Result{}, fail(CodeOutcomeUnknown, ctx.Err(), "the command was proposed, its result did not come in time")
 	case <-g.stopped:
-		if p.taken.CompareAndSwap(false, true) {
+		if g.giveUp(p) {
 			return fsm.Result{}, fail(CodeStopping, nil, "the node is stopping")
 		}
 	}
@@ -117,7 +144,7 @@ func (g *gatherer) run() {
 		} else {
 			select {
 			case p := <-g.queue:
-				if !p.taken.CompareAndSwap(false, true) {
+				if !g.take(p) {
 					continue
 				}
 				group, size = append(group, p), p.size()
@@ -135,7 +162,7 @@ func (g *gatherer) run() {
 		for len(group) < batchCommandsMax {
 			select {
 			case p := <-g.queue:
-				if !p.taken.CompareAndSwap(false, true) {
+				if !g.take(p) {
 					continue
 				}
 				if size += p.size(); size > entryBytesMax {

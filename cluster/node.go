@@ -52,6 +52,7 @@ type Node struct {
 	levels      levels
 	follows     follows
 	proposing   atomic.Int64 // commands inside Propose
+	held        allowance    // their bytes
 	// entries are on their way into the log here, forwards to the leader.
 	entries, forwards *gatherer
 
@@ -226,6 +227,7 @@ func open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, n.openFailure(err)
 	}
+	n.held.most = heldBytesMax
 	n.entries = gather(batchesInFlight, n.stopped, n.proposeWithRoom)
 	n.forwards = gather(forwardsInFlight, n.stopped, n.forward)
 	n.observeLeader()

@@ -20,7 +20,8 @@ const retryPause = 20 * time.Millisecond
 // which the request id makes safe. The context also says where the change comes
 // from, see WithOrigin: the leader asks Config.Authorize about it. The error is an *Error: CodeOutcomeUnknown
 // if the command may have happened or may yet, otherwise it certainly has not
-// and will not.
+// and will not. CodeBusy comes at once where the commands inside Propose would weigh
+// more than they may together.
 func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error) {
 	begun := time.Now()
 	n.proposing.Add(1)
@@ -42,6 +43,10 @@ func (n *Node) proposeUntilDone(ctx context.Context, cmd fsm.Command, span Span)
 	if len(command) > commandBytesMax {
 		return fsm.Result{}, fail(CodeTooLarge, nil, "the command has %d bytes, the limit is %d; split it", len(command), commandBytesMax)
 	}
+	if !n.held.take(len(command)) {
+		return fsm.Result{}, fail(CodeBusy, nil, "the commands on their way have %d bytes, the limit is %d", n.held.held.Load(), heldBytesMax)
+	}
+	defer n.held.give(len(command))
 	from, err := sourceOf(ctx)
 	if err != nil {
 		return fsm.Result{}, fail(CodeInvalid, err, "where the change comes from")

@@ -24,6 +24,9 @@ type Stats struct {
 	// be put into the log here, Forwarding those that wait to be sent to the leader.
 	// QueueMax bounds either.
 	Proposing, Queued, Forwarding, QueueMax int
+	// QueuedBytes and ForwardingBytes are what those that wait weigh, QueueBytesMax
+	// bounds either. ProposingBytes is what all of Proposing weigh.
+	ProposingBytes, QueuedBytes, ForwardingBytes, QueueBytesMax int64
 	// Snapshot is the newest snapshot that this process has written or found.
 	Snapshot SnapshotStats
 	// Checkpoint is the newest one that this process has applied.
@@ -73,6 +76,8 @@ func (n *Node) Stats() Stats {
 	s := Stats{
 		Status: n.Status(), Proposing: int(n.proposing.Load()), Queued: len(n.entries.queue),
 		Forwarding: len(n.forwards.queue), QueueMax: queueMax, LastLog: n.raft.LastIndex(),
+		ProposingBytes: n.held.held.Load(), QueuedBytes: n.entries.waiting.held.Load(),
+		ForwardingBytes: n.forwards.waiting.held.Load(), QueueBytesMax: queueBytesMax,
 		Disk: n.room.stats(&n.config),
 	}
 	s.FirstLog, _ = n.store.Range()

@@ -273,6 +273,20 @@ func TestPanicInTheMiddleCutsTheConnection(t *testing.T) {
 	}
 }
 
+// A change that a full queue refuses did not happen, and its caller is told when to
+// come again.
+func TestBusy(t *testing.T) {
+	node := newFakeNode()
+	node.fail = &cluster.Error{Code: cluster.CodeBusy, Message: "a queue is full"}
+	served := httptest.NewServer(newTestServer(t, node, Config{}))
+	defer served.Close()
+	answer, body := send(t, request(t, "POST", served.URL+"/v1/providers", strings.NewReader(`{"name":"a"}`)))
+	if e := told(t, answer, body); e.Code != wire.CodeBusy || e.Kind != wire.NotApplied ||
+		answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != retryAfterSeconds {
+		t.Errorf("status %d, %v, %+v", answer.StatusCode, answer.Header, e)
+	}
+}
+
 func TestHead(t *testing.T) {
 	served := httptest.NewServer(newTestServer(t, newFakeNode(), Config{}))
 	defer served.Close()

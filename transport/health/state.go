@@ -42,7 +42,7 @@ type stateCollector struct {
 
 	term, commit, applied, firstLog, lastLog, leading, led, raftState, members pulled
 	lag, match, heard, silent                                                  pulled
-	pending, queued, queueMax                                                  pulled
+	pending, queued, queueMax, queuedBytes, queueBytesMax                      pulled
 	snapshotIndex, snapshotBytes, snapshotAt, checkpointIndex, checkpointAt    pulled
 	free, total, reserve, lacking, readOnly, clock                             pulled
 	down, failures                                                             pulled
@@ -71,9 +71,11 @@ func newStateCollector(f *families, m *Metrics) *stateCollector {
 		heard:  f.read("treenode_follower_heard", "1 for a member that has answered since this node leads; on the leader.", "peer"),
 		silent: f.read("treenode_follower_silent_seconds", "Time since a member last answered; on the leader.", "peer"),
 
-		pending:  f.read("treenode_proposals_pending", "Commands proposed on this node that have no result yet."),
-		queued:   f.read("treenode_queue_length", "Commands that wait, by queue: propose (for the log) or forward (for the leader).", "queue"),
-		queueMax: f.read("treenode_queue_capacity", "Commands that may wait, by queue; further ones are refused as busy.", "queue"),
+		pending:       f.read("treenode_proposals_pending", "Commands proposed on this node that have no result yet."),
+		queued:        f.read("treenode_queue_length", "Commands that wait, by queue: propose (for the log) or forward (for the leader).", "queue"),
+		queueMax:      f.read("treenode_queue_capacity", "Commands that may wait, by queue; further ones are refused as busy.", "queue"),
+		queuedBytes:   f.read("treenode_queue_bytes", "Bytes of the commands that wait, by queue.", "queue"),
+		queueBytesMax: f.read("treenode_queue_capacity_bytes", "Bytes of commands that may wait, by queue; beyond it they are refused as busy.", "queue"),
 
 		snapshotIndex:   f.read("treenode_snapshot_last_index", "Log index of the newest snapshot; 0 for none."),
 		snapshotBytes:   f.read("treenode_snapshot_last_size_bytes", "Size of the newest snapshot."),
@@ -178,6 +180,10 @@ func (c *stateCollector) collectStats(out chan<- prometheus.Metric, s cluster.St
 	c.queued.send(out, float64(s.Forwarding), "forward")
 	c.queueMax.send(out, float64(s.QueueMax), "propose")
 	c.queueMax.send(out, float64(s.QueueMax), "forward")
+	c.queuedBytes.send(out, float64(s.QueuedBytes), "propose")
+	c.queuedBytes.send(out, float64(s.ForwardingBytes), "forward")
+	c.queueBytesMax.send(out, float64(s.QueueBytesMax), "propose")
+	c.queueBytesMax.send(out, float64(s.QueueBytesMax), "forward")
 	c.snapshotIndex.send(out, float64(s.Snapshot.Index))
 	c.snapshotBytes.send(out, float64(s.Snapshot.Bytes))
 	c.snapshotAt.send(out, secondsOrNever(s.Snapshot.At))

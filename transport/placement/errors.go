@@ -81,7 +81,8 @@ func notAcceptable(format string, args ...any) *failure {
 	return fail(http.StatusNotAcceptable, format, args...)
 }
 
-// unavailable is a failure of the cluster: the request may be sent again.
+// unavailable is a failure of the cluster: the request may be sent again, and the
+// answer says when.
 func unavailable(err error) *failure {
 	var of *cluster.Error
 	if errors.As(err, &of) {
@@ -93,8 +94,14 @@ func unavailable(err error) *failure {
 		default:
 		}
 	}
-	return fail(http.StatusServiceUnavailable, "The cluster cannot answer now: %v", err)
+	f := fail(http.StatusServiceUnavailable, "The cluster cannot answer now: %v", err)
+	f.retryAfter = clusterRetryAfter
+	return f
 }
+
+// clusterRetryAfter is when to come back after a failure of the cluster: an election
+// takes about a second.
+const clusterRetryAfter = time.Second
 
 // unidentified is the answer to a request that nobody is known to send.
 func unidentified(err error) *failure {

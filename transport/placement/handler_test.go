@@ -188,8 +188,14 @@ func TestClusterFailures(t *testing.T) {
 		r, body := send(t, "GET", url+path, "1.39", "")
 		must(t, 503, r, body)
 	}
-	node.Fail = &cluster.Error{Code: cluster.CodeForbidden, Message: "the leader does not allow it"}
+	node.Fail = &cluster.Error{Code: cluster.CodeBusy, Message: "a queue is full"}
 	r, body := send(t, "POST", url+"/resource_providers", "1.39", `{"name":"a"}`)
+	must(t, 503, r, body)
+	if after := r.Header.Get("Retry-After"); after != "1" {
+		t.Errorf("Retry-After of a busy cluster is %q", after)
+	}
+	node.Fail = &cluster.Error{Code: cluster.CodeForbidden, Message: "the leader does not allow it"}
+	r, body = send(t, "POST", url+"/resource_providers", "1.39", `{"name":"a"}`)
 	must(t, 403, r, body)
 }
 
