@@ -88,6 +88,12 @@ func peerAttacks() []attack {
 		{"peer port: a call of 4 GiB, by a stolen certificate", oversize},
 		{"peer port: handshakes that stand still", halfOpen},
 		{"peer port: a burst of garbage", func(b *battlefield) (string, error) { return b.garbage(b.targetPeer) }},
+		{"join with a certificate and no token", func(b *battlefield) (string, error) {
+			return b.joinsWith("")
+		}},
+		{"join with a certificate and a forged token", func(b *battlefield) (string, error) {
+			return b.joinsWith(b.secret("tnj-0123456789abcdef-" + strings.Repeat("f0", 32)))
+		}},
 		{"join without a certificate", func(b *battlefield) (string, error) { return b.join(nil) }},
 		{"join with a certificate of another CA", func(b *battlefield) (string, error) {
 			return b.join(shows(b.t, b.stranger.must(b.stranger.NewPeer("n9", hourly()))))
@@ -197,9 +203,41 @@ func halfOpen(b *battlefield) (string, error) {
 	return fmt.Sprintf("%d closed after %v; a peer gets in", many, time.Since(began).Round(100*time.Millisecond)), nil
 }
 
-// join asks to be taken in.
+// joiner answers the greeting of whom it asked to be taken in.
+type joiner struct{ hello string }
+
+// HandlePeer implements cluster.PeerHandler.
+func (j joiner) HandlePeer(context.Context, cluster.Verb, []byte) ([]byte, error) {
+	return []byte(j.hello), nil
+}
+
+// joinsWith asks to be taken in with a certificate of the nodes' CA, as a node does, and
+// expects to be told that the token is at fault.
+func (b *battlefield) joinsWith(token string) (string, error) {
+	config := shows(b.t, b.peers.must(b.peers.NewPeer("n9", hourly())))
+	own := loaded(b.t, b.peers.must(b.peers.NewPeer("n9", hourly())))
+	from, err := raftnet.Listen(raftnet.Config{
+		Listen: "127.0.0.1:0", ClientTLS: config, ServerTLS: &tls.Config{Certificates: []tls.Certificate{own}}, //nolint:gosec // the attacker takes everybody
+	})
+	if err != nil {
+		return "", err
+	}
+	defer from.Close() //nolint:errcheck // the attacker's
+	from.SetClusterID(b.clusterID)
+	from.Serve(joiner{fmt.Sprintf(`{"node_id": "n9", "raft_id": "n9@0123abcd", "cluster_id": %q, "peer": %q, "level": 99}`, b.clusterID, from.Addr())})
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	said, err := from.Call(ctx, b.targetPeer, cluster.VerbJoin,
+		fmt.Appendf(nil, `{"raft_id": "n9@0123abcd", "peer": %q, "nonvoter": false, "token": %q}`, from.Addr(), token))
+	if err != nil || !strings.Contains(string(said), "join token") {
+		return "", fmt.Errorf("%q, %w", said, err)
+	}
+	return string(said), nil
+}
+
+// join asks to be taken in over a connection that must not come about.
 func (b *battlefield) join(config *tls.Config) (string, error) {
-	err := b.call(config, "", cluster.VerbJoin, `{"raft_id": "n9-0123456789abcdef", "peer": "127.0.0.1:1", "nonvoter": false}`)
+	err := b.call(config, "", cluster.VerbJoin, `{"raft_id": "n9@0123abcd", "peer": "127.0.0.1:1", "nonvoter": false}`)
 	var none *cluster.CallError
 	if !errors.As(err, &none) {
 		return "", fmt.Errorf("an answer: %w", err)

@@ -90,7 +90,7 @@ func newBattlefield(t *testing.T) *battlefield {
 	b.secureCluster = startSecure(t, 3, func(c *Config) {
 		c.Logger.SetLevel(hclog.Trace)
 		c.RequestTimeout, c.Authenticated = requestTime, true
-		c.patience = patienceOfAPI
+		c.patience, c.RequireJoinToken = patienceOfAPI, true
 		who, err := keystone.New(asks, auth.NewAttempts(1, 20), c.Logger.Named("keystone"))
 		if err != nil {
 			t.Fatal(err)
