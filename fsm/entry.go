@@ -34,6 +34,10 @@ const (
 	// KindJoinToken has the proposer's time and a change of a join token. It leaves
 	// the tree alone. See jointoken.go.
 	KindJoinToken EntryKind = 5
+	// KindLevel has the proposer's time and a level that all members read. It
+	// changes nothing: kinds of operations of that level may be in batches after it,
+	// so that nobody has to look for them in there. See level.go.
+	KindLevel EntryKind = 6
 )
 
 // String returns the kind's name.
@@ -49,6 +53,8 @@ func (k EntryKind) String() string {
 		return "origins"
 	case KindJoinToken:
 		return "join token"
+	case KindLevel:
+		return "level"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -66,6 +72,8 @@ type Entry struct {
 	Digest [sha256.Size]byte
 	// JoinToken is what becomes of a join token.
 	JoinToken JoinTokenChange
+	// Level is what all members read.
+	Level uint64
 
 	askers  [][]byte // encoded; who the commands below are of
 	origins []originOf
@@ -97,6 +105,13 @@ func EncodeCheckpoint(at tree.Time, marked uint64, digest [sha256.Size]byte) []b
 	return c.buf
 }
 
+// EncodeLevel makes a note that all members read a level, from LevelGenerations on.
+func EncodeLevel(at tree.Time, level int) []byte {
+	c := &codec{}
+	c.entry(&Entry{Kind: KindLevel, At: at, Level: uint64(level)}) //nolint:gosec // a small number
+	return c.buf
+}
+
 // DecodeEntry reads a log entry. Its commands are not looked into.
 func DecodeEntry(b []byte) (Entry, error) {
 	c := &codec{buf: b, decoding: true}
@@ -123,7 +138,7 @@ func (c *codec) entry(e *Entry) {
 	case format != entryFormat:
 		c.fail(fmt.Errorf("unknown entry format %d", format))
 		return
-	case e.Kind == 0 || e.Kind > KindJoinToken:
+	case e.Kind == 0 || e.Kind > KindLevel:
 		c.fail(fmt.Errorf("unknown kind of entry %d", uint8(e.Kind)))
 		return
 	}
@@ -140,5 +155,10 @@ func (c *codec) entry(e *Entry) {
 		c.origins(e)
 	case KindJoinToken:
 		c.joinTokenChange(&e.JoinToken)
+	case KindLevel:
+		c.uint64(&e.Level)
+		if c.err == nil && (e.Level < LevelGenerations || e.Level > Level) {
+			c.fail(fmt.Errorf("unknown level %d", e.Level))
+		}
 	}
 }

@@ -49,7 +49,7 @@ func TestUnknownEntries(t *testing.T) {
 		want string
 	}{
 		{0, 0, "unknown entry format 0"}, {0, 2, "unknown entry format 2"}, {0, 255, "unknown entry format 255"},
-		{1, 0, "unknown kind of entry 0"}, {1, 6, "unknown kind of entry 6"}, {1, 255, "unknown kind of entry 255"},
+		{1, 0, "unknown kind of entry 0"}, {1, 7, "unknown kind of entry 7"}, {1, 255, "unknown kind of entry 255"},
 	} {
 		bad := bytes.Clone(good)
 		bad[c.at] = c.b

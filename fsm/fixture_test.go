@@ -238,6 +238,10 @@ func deeds() []deed {
 		{"remove class", tree.RemoveResourceClass{Class: "CUSTOM_UNUSED"}},
 		{"create trait", tree.CreateTrait{Trait: "CUSTOM_SLOW"}},
 		{"remove trait", tree.RemoveTrait{Trait: "CUSTOM_UNUSED"}},
+		{"raise generations", tree.RaiseGenerations{
+			Providers: []tree.Generation{{UUID: uuid(1), Generation: 30}, {UUID: uuid(4), Generation: 1}},
+			Consumers: []tree.Generation{{UUID: uuid(100), Generation: 40}},
+		}},
 	}
 }
 

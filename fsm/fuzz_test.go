@@ -77,7 +77,7 @@ func encodeEntry(e Entry) []byte {
 		return EncodeMark(e.At)
 	case KindCheckpoint:
 		return EncodeCheckpoint(e.At, e.Marked, e.Digest)
-	case KindOrigins, KindJoinToken:
+	case KindOrigins, KindJoinToken, KindLevel:
 		c := &codec{}
 		c.entry(&e)
 		return c.buf

@@ -104,6 +104,10 @@ func goldenOps() []tree.Op {
 		tree.RemoveResourceClass{Class: "CUSTOM_GOLD"},
 		tree.CreateTrait{Trait: "CUSTOM_FAST"},
 		tree.RemoveTrait{Trait: "CUSTOM_FAST"},
+		tree.RaiseGenerations{
+			Providers: []tree.Generation{{UUID: uuid(1), Generation: 300}, {UUID: uuid(2), Generation: 1 << 40}},
+			Consumers: []tree.Generation{{UUID: uuid(20), Generation: 1}},
+		},
 	}
 }
 
@@ -178,6 +182,10 @@ func TestGolden(t *testing.T) {
 	token := checked(t, "entry_join_token", EncodeJoinToken(start, change))
 	if back, err := DecodeEntry(token); err != nil || !reflect.DeepEqual(back, Entry{Kind: KindJoinToken, At: start, JoinToken: change}) {
 		t.Errorf("the join token is read as %+v, %v", back, err)
+	}
+	level := checked(t, "entry_level", EncodeLevel(start, LevelGenerations))
+	if back, err := DecodeEntry(level); err != nil || !reflect.DeepEqual(back, Entry{Kind: KindLevel, At: start, Level: LevelGenerations}) {
+		t.Errorf("the note of a level is read as %+v, %v", back, err)
 	}
 	for name, r := range goldenResults() {
 		want := checked(t, name, r.Encode())

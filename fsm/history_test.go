@@ -213,6 +213,10 @@ func (h *history) populated() tree.PopulateProvider {
 	return p
 }
 
+func (h *history) generation(of tree.UUID) tree.Generation {
+	return tree.Generation{UUID: of, Generation: uint64(h.r.Intn(30))} //nolint:gosec // below 30
+}
+
 func (h *history) op() tree.Op {
 	mode := tree.ChangeMode(h.r.Intn(3))          //nolint:gosec // below 3
 	kind := opKind(1 + h.r.Intn(len(opCodecs)-1)) //nolint:gosec // a short table
@@ -263,6 +267,11 @@ func (h *history) op() tree.Op {
 		return tree.CreateTrait{Trait: pick(h.r, h.custom(), h.custom(), "lower")}
 	case 19:
 		return tree.RemoveTrait{Trait: h.custom()}
+	case 20:
+		return tree.RaiseGenerations{
+			Providers: some(h, 2, func() tree.Generation { return h.generation(h.provider().UUID) }),
+			Consumers: some(h, 2, func() tree.Generation { return h.generation(h.consumer()) }),
+		}
 	default:
 		panic("a kind that histories do not know")
 	}

@@ -41,9 +41,34 @@ func TestLevelOf(t *testing.T) {
 		{EncodeBatch(start, nil), LevelFirst}, {EncodeMark(start), LevelMarks}, {EncodeCheckpoint(start, 1, [32]byte{}), LevelMarks},
 		{EncodeOrigins(start, nil, nil), LevelOrigins},
 		{EncodeJoinToken(start, JoinTokenChange{Op: JoinTokenMake}), LevelJoinTokens},
+		{EncodeLevel(start, LevelGenerations), LevelGenerations},
 	} {
 		if have := LevelOf(c.entry); have != c.want {
 			t.Errorf("%x: level %d, want %d", c.entry, have, c.want)
+		}
+	}
+}
+
+// An operation in a batch is not found by LevelOf: what it takes has to be known
+// from the command, before it is proposed.
+func TestLevelOfCommand(t *testing.T) {
+	for i, op := range Ops() {
+		want := LevelFirst
+		for int(levels[want].op) < i+1 {
+			want++
+		}
+		cmd := Command{Txn: tree.Txn{Ops: []tree.Op{tree.CreateTrait{}, op}}}
+		if have := cmd.Level(); have != want {
+			t.Errorf("%s: level %d, want %d", op.Kind(), have, want)
+		}
+	}
+}
+
+// A note of a level that this program does not know must not be passed over.
+func TestLevelsOutOfRange(t *testing.T) {
+	for _, level := range []int{0, LevelJoinTokens, Level + 1, 1 << 40} {
+		if _, err := DecodeEntry(EncodeLevel(start, level)); err == nil {
+			t.Errorf("a note of level %d is read", level)
 		}
 	}
 }
@@ -54,7 +79,7 @@ func TestMarksChangeNothing(t *testing.T) {
 	j.furnish()
 	before := j.m.View()
 	at := before.logTime + 5
-	for i, entry := range [][]byte{EncodeMark(at), EncodeCheckpoint(at, before.Index+1, [32]byte{1})} {
+	for i, entry := range [][]byte{EncodeMark(at), EncodeCheckpoint(at, before.Index+1, [32]byte{1}), EncodeLevel(at, Level)} {
 		index := before.Index + 1 + uint64(i)
 		results, err := j.m.Apply(index, entry)
 		if err != nil || len(results) != 0 {

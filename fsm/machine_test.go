@@ -260,7 +260,7 @@ func TestUnreadableEntryHalts(t *testing.T) {
 	}{
 		{"empty", nil, "end early"},
 		{"format from the future", []byte{2, 1}, "unknown entry format 2"},
-		{"kind from the future", []byte{1, 6}, "unknown kind of entry 6"},
+		{"kind from the future", []byte{1, 7}, "unknown kind of entry 7"},
 		{"cut", EncodeBatch(start, [][]byte{good(1)})[:20], "end early"},
 		{"longer", append(EncodeBatch(start, [][]byte{good(1)}), 0), "after the last field"},
 		{"bad command", EncodeBatch(start, [][]byte{{1, 2, 3}}), "command 0"},

@@ -98,6 +98,10 @@ var opCodecs = [...]opCodec{
 	17: of(func(c *codec, o *tree.RemoveResourceClass) { c.string(&o.Class) }),
 	18: of(func(c *codec, o *tree.CreateTrait) { c.string(&o.Trait) }),
 	19: of(func(c *codec, o *tree.RemoveTrait) { c.string(&o.Trait) }),
+	20: of(func(c *codec, o *tree.RaiseGenerations) { // LevelGenerations
+		list(c, &o.Providers, (*codec).generation)
+		list(c, &o.Consumers, (*codec).generation)
+	}),
 }
 
 func (c *codec) inventory(i *tree.InventoryOf) {

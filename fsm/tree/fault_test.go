@@ -51,6 +51,7 @@ var faultCases = []struct {
 	{"remove a class", []Op{RemoveResourceClass{"CUSTOM_FREE"}}},
 	{"create a trait", []Op{CreateTrait{"CUSTOM_X"}}},
 	{"remove a trait", []Op{RemoveTrait{"CUSTOM_FREE"}}},
+	{"raise generations", []Op{RaiseGenerations{[]Generation{raisedTo(1), raisedTo(2)}, []Generation{raisedTo(guest), raisedTo(tunnel)}}}},
 
 	{"all that a machine needs", []Op{
 		CreateResourceClass{"CUSTOM_GPU"}, CreateTrait{"CUSTOM_X"},
@@ -63,6 +64,8 @@ var faultCases = []struct {
 		RemoveTrait{"CUSTOM_RACK"}, RemoveResourceClass{"CUSTOM_PORT"},
 	}},
 }
+
+func raisedTo(n int) Generation { return Generation{num(n), 1000} }
 
 var errStep = errors.New("the disk of this test is full")
 

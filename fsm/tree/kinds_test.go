@@ -81,6 +81,7 @@ var kindsOf = map[string][]Op{
 	"RemoveResourceClass": {RemoveResourceClass{}},
 	"CreateTrait":         {CreateTrait{}},
 	"RemoveTrait":         {RemoveTrait{}},
+	"RaiseGenerations":    {RaiseGenerations{}},
 }
 
 // Kinds are names on the wire: each differs, and none changes.
@@ -90,7 +91,7 @@ func TestKinds(t *testing.T) {
 		"put_inventories", "release", "remove_inventories", "remove_provider", "remove_resource_class",
 		"remove_trait", "rename_provider", "rename_resource_class", "reshape", "set_inventories",
 		"set_aggregates", "add_aggregates", "remove_aggregates", "set_resources", "add_resources",
-		"remove_resources", "set_traits", "add_traits", "remove_traits",
+		"remove_resources", "raise_generations", "set_traits", "add_traits", "remove_traits",
 	}
 	got := everyKind(t)
 	slices.Sort(got)

@@ -61,8 +61,44 @@ func (m *model) do(op Op) Code {
 		}, m)
 	case RemoveTrait:
 		return removeTerm(m.traits, o.Trait, CodeTraitNotFound, CodeTraitInUse, func(p *modelProvider) bool { return p.traits[o.Trait] }, m)
+	case RaiseGenerations:
+		return m.raise(o)
 	}
 	panic("the model does not know " + op.Kind())
+}
+
+func (m *model) raise(o RaiseGenerations) Code {
+	if len(o.Providers)+len(o.Consumers) == 0 {
+		return CodeInvalid
+	}
+	for _, list := range [][]Generation{o.Providers, o.Consumers} {
+		once := map[UUID]bool{{}: true}
+		for _, g := range list {
+			if once[g.UUID] || int64(g.Generation) < 0 {
+				return CodeInvalid
+			}
+			once[g.UUID] = true
+		}
+	}
+	for _, g := range o.Providers {
+		p := m.providers[g.UUID]
+		if p == nil {
+			return CodeProviderNotFound
+		}
+		if p.generation < g.Generation {
+			p.generation, p.updated = g.Generation, m.at
+		}
+	}
+	for _, g := range o.Consumers {
+		k := m.consumers[g.UUID]
+		if k == nil {
+			return CodeConsumerNotFound
+		}
+		if k.generation < g.Generation {
+			k.generation, k.updated = g.Generation, m.at
+		}
+	}
+	return 0
 }
 
 func (m *model) on(r Ref, f func(*modelProvider) Code) Code {

@@ -234,6 +234,14 @@ type CreateTrait struct{ Trait string }
 // RemoveTrait removes a custom trait that no provider has.
 type RemoveTrait struct{ Trait string }
 
+// RaiseGenerations gives providers and consumers, which must exist, at least the
+// generations given. A higher one stays: a number that somebody may remember never
+// comes to mean something else. Nothing but generations changes.
+type RaiseGenerations struct {
+	Providers []Generation
+	Consumers []Generation
+}
+
 // Precondition is a condition on the state before a transaction; if one does
 // not hold, nothing of the transaction happens (CodeConflict).
 type Precondition struct {
@@ -321,6 +329,9 @@ func (CreateTrait) Kind() string { return "create_trait" }
 
 // Kind implements Op.
 func (RemoveTrait) Kind() string { return "remove_trait" }
+
+// Kind implements Op.
+func (RaiseGenerations) Kind() string { return "raise_generations" }
 
 func (m ChangeMode) prefix() string {
 	switch m {

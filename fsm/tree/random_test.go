@@ -248,8 +248,10 @@ func (c *chance) populated() PopulateProvider {
 
 func (c *chance) change() ChangeMode { return pick(c, Set, Add, Remove) }
 
+func (c *chance) generation(of UUID) Generation { return Generation{of, uint64(c.IntN(20))} }
+
 func (c *chance) op() Op {
-	switch c.IntN(27) {
+	switch c.IntN(28) {
 	case 0, 1, 2, 3:
 		return CreateProvider{c.newUUID(), c.newName(), c.parent()}
 	case 4:
@@ -282,6 +284,9 @@ func (c *chance) op() Op {
 		return pick[Op](c, CreateResourceClass{c.custom()}, CreateTrait{c.custom()})
 	case 25:
 		return RenameResourceClass{pick(c, c.custom(), c.class()), c.custom()}
+	case 26:
+		return RaiseGenerations{some(c, 3, func() Generation { return c.generation(c.uuid()) }),
+			some(c, 3, func() Generation { return c.generation(c.knownConsumer()) })}
 	}
 	return pick[Op](c, RemoveResourceClass{c.custom()}, RemoveTrait{c.custom()})
 }

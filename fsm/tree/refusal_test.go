@@ -33,6 +33,7 @@ func TestRefusals(t *testing.T) {
 		{"reshape", reshapeRefusals},
 		{"populate", populateRefusals},
 		{"vocabulary", vocabularyRefusals},
+		{"generations", generationRefusals},
 	}
 	ran, lines := 0, 0
 	for _, table := range tables {
