@@ -217,7 +217,7 @@ func (n *Node) entryApplied(index uint64, entry []byte) {
 		if own, differs := n.checkpoints.agree(index, e.Marked, e.Digest); differs {
 			n.diverge(&Divergence{Index: e.Marked, Own: own, Agreed: e.Digest})
 		}
-	case fsm.KindBatch, fsm.KindOrigins, fsm.KindJoinToken:
+	case fsm.KindBatch, fsm.KindOrigins, fsm.KindJoinToken, fsm.KindLevel:
 	}
 }
 

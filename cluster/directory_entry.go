@@ -169,6 +169,8 @@ func describeOp(op tree.Op) string {
 		}
 	case tree.Reshape:
 		about = fmt.Sprintf("%d providers, %d consumers", len(o.Inventories), len(o.Consumers))
+	case tree.RaiseGenerations:
+		about = fmt.Sprintf("%d providers, %d consumers", len(o.Providers), len(o.Consumers))
 	case tree.CreateResourceClass:
 		about = o.Class
 	case tree.RenameResourceClass:

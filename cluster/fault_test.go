@@ -99,6 +99,7 @@ var mutations = []tree.Op{
 	tree.RemoveResourceClass{Class: "CUSTOM_OLD"},
 	tree.CreateTrait{Trait: "CUSTOM_NEW"},
 	tree.RemoveTrait{Trait: "CUSTOM_OLD"},
+	tree.RaiseGenerations{Providers: []tree.Generation{{UUID: id(1), Generation: 100}, {UUID: id(2), Generation: 100}}},
 }
 
 // steps counts the steps of an operation.

@@ -239,6 +239,9 @@ func (n *Node) takeForwarded(ctx context.Context, f forwarded, form forwardForm)
 	if err := n.authorize(from, cmd); err != nil {
 		return nil, err
 	}
+	if err := n.commandRead(ctx, cmd); err != nil {
+		return nil, notRead(err)
+	}
 	var span Span
 	if len(f.span) > 0 {
 		span = n.begin(ctx, SpanPropose, f.span)
@@ -362,6 +365,8 @@ func forwardError(err error) *Error {
 			return fail(CodeTooLarge, err, "the leader refused the size")
 		case PeerForbidden:
 			return &Error{Code: CodeForbidden, Message: peer.Message}
+		case PeerNotRead:
+			return &Error{Code: CodeNotReady, Message: peer.Message}
 		case PeerBadRequest, PeerRefused:
 			return fail(CodeInvalid, err, "the leader refused the request")
 		case PeerInternal, PeerOutcome:

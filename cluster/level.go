@@ -171,6 +171,33 @@ func (n *Node) raise(level int, entry func(tree.Time) []byte, done chan<- struct
 	}
 }
 
+// commandRead returns nil if every member reads what the command has in it, for a
+// leader that is about to propose it. Where it is the first of its level, a note of
+// the level comes into the log before it: nobody has to look into batches.
+func (n *Node) commandRead(ctx context.Context, cmd fsm.Command) error {
+	level := cmd.Level()
+	if level == fsm.LevelFirst || n.levelReached() >= level {
+		return nil
+	}
+	_, err := n.propose(ctx, level, func(at tree.Time) []byte { return fsm.EncodeLevel(at, level) })
+	var e *Error
+	if errors.As(err, &e) && e.Code == CodeOutcomeUnknown {
+		// Of the note, not of the command, which was not proposed.
+		return fail(CodeNoLeader, e, "whether all members read this is not known yet")
+	}
+	return err
+}
+
+// notRead is a leader's answer to a node that forwards a command which not all
+// members read. To be "not ready" would mean to that node that another one leads.
+func notRead(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code == CodeNotReady {
+		return &PeerError{Code: PeerNotRead, Message: e.text()}
+	}
+	return err
+}
+
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:

@@ -117,6 +117,9 @@ const (
 	// PeerForbidden: the leader does not allow the change; nothing happened. Only
 	// who used VerbOrigins knows it.
 	PeerForbidden PeerCode = 10
+	// PeerNotRead: not every member is known to read what the command has in it;
+	// nothing happened. Only who reads fsm.LevelGenerations sends such a command.
+	PeerNotRead PeerCode = 11
 )
 
 // Error implements error.

@@ -117,6 +117,9 @@ func (n *Node) proposeOnce(ctx context.Context, cmd fsm.Command, command []byte,
 		if err := n.authorize(from, cmd); err != nil {
 			return fsm.Result{}, err
 		}
+		if err := n.commandRead(ctx, cmd); err != nil {
+			return fsm.Result{}, err
+		}
 		return n.entries.submit(ctx, command, from)
 	}
 	return n.forwards.submit(ctx, command, from)

@@ -138,6 +138,13 @@ func (r *Record) about(op tree.Op) {
 			r.provider(i.Provider)
 		}
 		r.claims(o.Consumers)
+	case tree.RaiseGenerations:
+		for _, g := range o.Providers {
+			r.provider(tree.ByUUID(g.UUID))
+		}
+		for _, g := range o.Consumers {
+			r.target("consumer", g.UUID.String())
+		}
 	case tree.CreateResourceClass:
 		r.target("class", o.Class)
 	case tree.RenameResourceClass:
