@@ -67,6 +67,8 @@ func actionOf(op wire.Op) string {
 	case op.CreateResourceClass != nil, op.RenameResourceClass != nil, op.RemoveResourceClass != nil,
 		op.CreateTrait != nil, op.RemoveTrait != nil:
 		return policy.WriteVocabulary
+	case op.RaiseGenerations != nil:
+		return policy.WriteGenerations
 	}
 	return policy.WriteProviders
 }

@@ -39,7 +39,8 @@ var someone = named{
 }
 
 func TestEveryRouteHasARule(t *testing.T) {
-	var asked, open []string
+	asked := []string{policy.WriteGenerations} // an operation without a route of its own
+	var open []string
 	for _, r := range routes() {
 		asked = append(asked, r.action)
 		switch {
@@ -166,6 +167,7 @@ func TestActionOfEveryOperation(t *testing.T) {
 		{RemoveResourceClass: &wire.ResourceClassName{}}:  policy.WriteVocabulary,
 		{CreateTrait: &wire.TraitName{}}:                  policy.WriteVocabulary,
 		{RemoveTrait: &wire.TraitName{}}:                  policy.WriteVocabulary,
+		{RaiseGenerations: &wire.RaiseGenerations{}}:      policy.WriteGenerations,
 	} {
 		if got := actionOf(*op); got != want {
 			t.Errorf("%+v: %s, want %s", op, got, want)

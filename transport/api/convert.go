@@ -195,6 +195,8 @@ func convertOp(from origin, o wire.Op) (tree.Op, *wire.Error) {
 		return tree.RenameResourceClass{Class: o.RenameResourceClass.Name, NewName: o.RenameResourceClass.NewName}, nil
 	case o.RemoveResourceClass != nil:
 		return tree.RemoveResourceClass{Class: o.RemoveResourceClass.Name}, nil
+	case o.RaiseGenerations != nil:
+		return convertRaise(*o.RaiseGenerations)
 	case o.CreateTrait != nil:
 		return tree.CreateTrait{Trait: o.CreateTrait.Name}, nil
 	default:

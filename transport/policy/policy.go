@@ -23,7 +23,8 @@ const (
 	Secure Mode = "secure"
 	// Legacy: what secure allows, and everything for the role admin.
 	Legacy Mode = "legacy"
-	// Open: any authenticated user may do anything but WriteCluster.
+	// Open: any authenticated user may do anything but WriteCluster and
+	// WriteGenerations.
 	Open Mode = "open"
 )
 
@@ -49,7 +50,7 @@ func New(mode Mode, file []byte) (*Policy, error) {
 		}
 	case Open:
 		for name := range texts {
-			if name != WriteCluster {
+			if name != WriteCluster && name != WriteGenerations {
 				texts[name] = "@"
 			}
 		}

@@ -13,6 +13,8 @@ const (
 	WriteConsumers  = "treenode:consumers:write"
 	Reshape         = "treenode:reshape"
 	Transact        = "treenode:txn"
+	// WriteGenerations raises generations, which otherwise nobody chooses.
+	WriteGenerations = "treenode:generations:write"
 	// ReadCluster is about the nodes, their states and the state's digest.
 	ReadCluster = "treenode:cluster:read"
 	// WriteCluster changes who belongs to the cluster and who leads it.
@@ -28,19 +30,20 @@ const (
 // scope of the whole deployment counts there; a reader of a project does not see
 // the whole deployment's providers, as in Placement.
 var nativeActions = map[string]string{
-	ReadProviders:   readers,
-	WriteProviders:  writers,
-	ReadVocabulary:  readers,
-	WriteVocabulary: writers,
-	ReadConsumers:   readers,
-	WriteConsumers:  writers,
-	Reshape:         writers,
-	Transact:        writers,
-	ReadCluster:     readers,
-	WriteCluster:    "rule:admin_api",
-	Backup:          "rule:admin_api",
-	ReadMetrics:     readers,
-	ReadDescription: "rule:admin_or_service_api or role:reader",
+	ReadProviders:    readers,
+	WriteProviders:   writers,
+	ReadVocabulary:   readers,
+	WriteVocabulary:  writers,
+	ReadConsumers:    readers,
+	WriteConsumers:   writers,
+	Reshape:          writers,
+	Transact:         writers,
+	WriteGenerations: "rule:admin_api",
+	ReadCluster:      readers,
+	WriteCluster:     "rule:admin_api",
+	Backup:           "rule:admin_api",
+	ReadMetrics:      readers,
+	ReadDescription:  "rule:admin_or_service_api or role:reader",
 }
 
 const (

@@ -35,6 +35,7 @@ type Op struct {
 	RemoveResourceClass *ResourceClassName  `json:"remove_resource_class,omitempty"`
 	CreateTrait         *TraitName          `json:"create_trait,omitempty"`
 	RemoveTrait         *TraitName          `json:"remove_trait,omitempty"`
+	RaiseGenerations    *RaiseGenerations   `json:"raise_generations,omitempty"`
 }
 
 // Precondition is a condition on the state before the transaction: exactly one
@@ -192,4 +193,12 @@ type ResourceClassNames struct {
 // TraitName names a custom trait.
 type TraitName struct {
 	Name string `json:"name"`
+}
+
+// RaiseGenerations gives providers and consumers, which must exist, at least the
+// generations given; a higher one stays. It is for administrators who bring what
+// another service held, so that what its clients remember stays true.
+type RaiseGenerations struct {
+	Providers []Generation `json:"providers,omitempty"`
+	Consumers []Generation `json:"consumers,omitempty"`
 }

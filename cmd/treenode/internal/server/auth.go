@@ -5,6 +5,7 @@ import (
 
 	"github.com/treenode/treenode/cluster"
 	"github.com/treenode/treenode/fsm"
+	"github.com/treenode/treenode/fsm/tree"
 	"github.com/treenode/treenode/transport/auth"
 	"github.com/treenode/treenode/transport/policy"
 )
@@ -38,10 +39,15 @@ func (c Config) authorize() func(cluster.Origin, fsm.Command) error {
 	if rules == nil {
 		rules = policy.Default()
 	}
-	return func(o cluster.Origin, _ fsm.Command) error {
+	return func(o cluster.Origin, cmd fsm.Command) error {
 		id := auth.Identity{User: o.User, Project: o.Project, Roles: o.Roles, System: o.System}
 		if !rules.Allows(o.Action, id, "") {
 			return fmt.Errorf("the policy does not allow %s", o.Action)
+		}
+		for _, op := range cmd.Txn.Ops {
+			if _, raises := op.(tree.RaiseGenerations); raises && !rules.Allows(policy.WriteGenerations, id, "") {
+				return fmt.Errorf("the policy does not allow %s", policy.WriteGenerations)
+			}
 		}
 		return nil
 	}
