@@ -39,7 +39,8 @@ func newImport() *cobra.Command {
 			"An import that was interrupted is begun again with --resume: what is equal is left alone.\n\n" +
 			"To authenticate with Keystone, set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME and their like, as for\n" +
 			"the openstack command; the source is then found in the catalogue.\n\n" +
-			"Generations are counted anew: restart the clients, so that they do not compare with those of the source.\n" +
+			"Generations come along, or are higher: what clients remember of the source stays true or is a conflict. That\n" +
+			"takes the role admin, and a cluster whose nodes all know how; --ignore-generations has them counted anew.\n" +
 			"--verify writes nothing and lists what differs; the exit code is 1 if anything does.",
 		Example: "  treenode import --from http://10.0.0.9:8778 --from-token-file token\n" +
 			"  treenode import --verify -o json       # the source is in Keystone's catalogue: OS_AUTH_URL etc. are set\n" +
@@ -55,6 +56,7 @@ func newImport() *cobra.Command {
 	f.BoolVar(&o.Prune, "prune", false, "make a cluster that is not empty equal: what the source does not have is removed")
 	f.BoolVar(&o.live, "live", false, "take what was read even if the source did not come to rest")
 	f.BoolVar(&o.verify, "verify", false, "only compare, and list what differs")
+	f.BoolVar(&o.NoGenerations, "ignore-generations", false, "neither carry over nor compare generations, for a source that is written to meanwhile; restart the clients then")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	return clientFlags(cmd)
 }
@@ -156,9 +158,10 @@ func printImported(out io.Writer, r imported) error {
 	if err := printTable(out, []string{"", "created", "changed", "removed", "equal"}, rows); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("done (transactions: %d), and compared: nothing differs at index %d\n", r.Transactions, r.Index)
+	raised := fmt.Sprintf("generations raised: %d\n", r.GenerationsRaised)
+	text := raised + fmt.Sprintf("done (transactions: %d), and compared: nothing differs at index %d\n", r.Transactions, r.Index)
 	if r.DryRun {
-		text = fmt.Sprintf("nothing was written (transactions: %d)\n", r.Transactions)
+		text = raised + fmt.Sprintf("nothing was written (transactions: %d)\n", r.Transactions)
 	}
 	if r.Unsettled != "" {
 		text += "the source had not come to rest (" + r.Unsettled + "): import again with --prune once its clients have stopped\n"
@@ -168,7 +171,7 @@ func printImported(out io.Writer, r imported) error {
 }
 
 func (o *importer) compareOptions() migrate.CompareOptions {
-	return migrate.CompareOptions{Extra: o.Merge, Usages: o.file == "" && !o.Merge && !o.live, Resources: o.file != ""}
+	return migrate.CompareOptions{Extra: o.Merge, Usages: o.file == "" && !o.Merge && !o.live, Resources: o.file != "", Behind: !o.NoGenerations}
 }
 
 // compared is what import --verify prints.

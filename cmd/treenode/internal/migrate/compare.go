@@ -42,6 +42,10 @@ type CompareOptions struct {
 	// Generations compares those of providers and consumers too: two services
 	// that came to the same contents by different ways differ in them.
 	Generations bool
+	// Behind compares them too, and allows the target to be ahead: whoever remembers
+	// a generation of the source is told of a conflict then, and reads again. One
+	// that is behind will once be what somebody remembers, of other contents.
+	Behind bool
 	// Usages compares what the services themselves say is claimed.
 	Usages bool
 	// Resources compares named devices, which Placement does not have.
@@ -131,12 +135,16 @@ func compareAll[T any](c *comparison, kind string, source, target []T, id func(T
 	}
 }
 
+func (c *comparison) generation(source, target uint64) {
+	if c.options.Generations || c.options.Behind && target < source {
+		c.field("generation", source, target)
+	}
+}
+
 func (c *comparison) provider(s, t Provider) {
 	c.field("name", s.Name, t.Name)
 	c.field("parent", s.Parent, t.Parent)
-	if c.options.Generations {
-		c.field("generation", s.Generation, t.Generation)
-	}
+	c.generation(s.Generation, t.Generation)
 	eachKey(s.Inventories, t.Inventories, func(class string, s, t *Inventory) {
 		switch {
 		case s == nil:
@@ -180,9 +188,7 @@ func (c *comparison) consumer(s, t Consumer) {
 	c.field("project", s.Project, t.Project)
 	c.field("user", s.User, t.User)
 	c.field("type", s.Type, t.Type)
-	if c.options.Generations {
-		c.field("generation", s.Generation, t.Generation)
-	}
+	c.generation(s.Generation, t.Generation)
 	eachKey(byProvider(s.Allocations), byProvider(t.Allocations), func(provider string, s, t *map[string]int64) {
 		eachKey(orEmpty(s), orEmpty(t), func(class string, s, t *int64) {
 			c.field("allocations."+provider+"."+class, or0(s), or0(t))

@@ -19,13 +19,14 @@
 //   - Providers come with their UUIDs, parents before children; consumers with
 //     project, user, type and the order of their allocations. A consumer that
 //     holds more than its provider has by now is carried over as it is.
+//   - A generation is afterwards the source's, or higher where the way to the same
+//     contents counted further: what a client remembers of the source is still the
+//     case, or a conflict, and never something else.
 //   - A stream that was cut or changed is refused, with the line's number.
 //   - Secrets reach no error.
 //
 // # Known limits
 //
-//   - Generations are not carried over: the cluster counts its own. Clients
-//     have to read them again, as they do after every conflict.
 //   - Times of creation and change are those of the import.
 //   - An inventory with an allocation ratio of 0 is refused: in the native API
 //     0 means 1.

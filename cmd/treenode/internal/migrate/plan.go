@@ -26,6 +26,8 @@ type PlanOptions struct {
 	Merge bool
 	// Prune is Resume, and removes what the source does not have.
 	Prune bool
+	// NoGenerations leaves generations to the target, which counts its own.
+	NoGenerations bool
 }
 
 // Plan is what makes a target hold what a source holds.
@@ -56,7 +58,9 @@ type Summary struct {
 	ConsumersRemoved       int `json:"consumers_removed"`
 	ConsumersEqual         int `json:"consumers_equal"`
 	NamesRemoved           int `json:"names_removed"`
-	Transactions           int `json:"transactions"`
+	// GenerationsRaised counts providers and consumers.
+	GenerationsRaised int `json:"generations_raised"`
+	Transactions      int `json:"transactions"`
 }
 
 // Obstacles are the reasons why a source can't be carried over, found before
@@ -92,6 +96,7 @@ func NewPlan(source, target *Contents, known Known, o PlanOptions) (*Plan, error
 	p.consumers()
 	p.exact()
 	p.prune("the rest of what goes", true)
+	p.generations()
 	for _, s := range p.plan.stages {
 		p.plan.Summary.Transactions += len(s.batches)
 	}
