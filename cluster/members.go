@@ -194,37 +194,6 @@ func (n *Node) takeIn(ctx context.Context, j join, wanted bool) error {
 	return nil
 }
 
-// RemoveMember takes a server, by server or node id, out of the cluster and
-// tells it to stop.
-func (n *Node) RemoveMember(ctx context.Context, id string) error {
-	if done, err := n.atLeader(ctx, VerbAdmin, admin{Op: "remove", ID: id}); done {
-		return err
-	}
-	n.changing.Lock()
-	defer n.changing.Unlock()
-	s, voters, err := n.lookUp(id)
-	if err != nil {
-		return err
-	}
-	if s.Suffrage == raft.Voter && voters == 1 {
-		return fail(CodeLastVoter, nil, "%s is the last voter; removing it would end the cluster", s.ID)
-	}
-	n.log.Info("removing a member", "server", s.ID)
-	if err := answered(n.raft.RemoveServer(s.ID, 0, configTimeout), n.raftEnded).Error(); err != nil {
-		return raftError(err)
-	}
-	if string(s.ID) != n.raftID {
-		// It may not learn of its removal from the log. If it can't be told
-		// now, it keeps asking for votes that pre-vote denies it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helloTimeout)
-		defer cancel()
-		if err := n.ask(ctx, string(s.Address), VerbAdmin, admin{Op: "removed", ID: string(s.ID)}); err != nil {
-			n.log.Warn("the removed server could not be told", "server", s.ID, "error", err)
-		}
-	}
-	return nil
-}
-
 // TransferLeadership hands leadership to a server, by server or node id, or to
 // the most caught-up voter if id is empty. It returns once another leads.
 func (n *Node) TransferLeadership(ctx context.Context, id string) error {
