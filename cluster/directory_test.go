@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -271,7 +272,18 @@ func TestWrongSnapshotIsFound(t *testing.T) {
 	}
 	deviant.open()
 	deviant.awaitReady()
-	c := checkpoint(t, leader)
+	// Whoever leads by now: a node that comes back may take the lead with it.
+	var c cluster.Checkpoint
+	await(t, "a leader has taken a checkpoint", func(context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		for _, n := range nodes {
+			if c, err = n.Checkpoint(ctx); err == nil {
+				return nil
+			}
+		}
+		return err
+	})
 	d := awaitDivergence(t, deviant)
 	if d.Index != c.Marked || d.Agreed != c.Digest {
 		t.Errorf("%+v after %+v", d, c)
