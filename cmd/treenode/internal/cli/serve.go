@@ -77,6 +77,9 @@ func newServe() *cobra.Command {
 			if c.ScrubInterval <= 0 {
 				return usage("scrub-interval: %v is not above 0", c.ScrubInterval)
 			}
+			if c.ConnectionsPerAddress < 0 {
+				return usage("connections-per-address: %d; it must not be negative", c.ConnectionsPerAddress)
+			}
 			for _, addr := range c.Join {
 				if _, _, err := net.SplitHostPort(addr); err != nil {
 					return usage("join: %q is not host:port: %w", addr, err)
@@ -119,7 +122,8 @@ func newServe() *cobra.Command {
 	f.Uint64Var(&reserveMiB, "disk-reserve", 0, "MiB of disk that stay free: with less, the node leads no more (default: a twentieth of the file system, 256 at most)")
 	tlsFlags(f, &c)
 	f.BoolVar(&c.Insecure, "insecure-listen", false, "listen on other addresses than loopback where TLS or authentication is missing")
-	f.DurationVar(&c.RequestTimeout, "request-timeout", 10*time.Second, "how long a request may take")
+	f.DurationVar(&c.RequestTimeout, "request-timeout", cluster.DefaultTiming().Request, "how long a request may take")
+	f.IntVar(&c.ConnectionsPerAddress, "connections-per-address", server.ConnectionsPerAddress, "connections to the API from one address, or one IPv6 /64, at a time; loopback has no bound; 0 for none, where all come through a proxy")
 	f.DurationVar(&c.CheckpointInterval, "checkpoint-interval", time.Minute, "how often the nodes' states are compared while they change; 0 for never")
 	f.IntVar(&c.EntryLevel, "entry-level", 0, "newest level of log entries to use: a lower one than treenode version says keeps the way back to an older version open (default: all)")
 	f.DurationVar(&c.ScrubInterval, "scrub-interval", time.Hour, "how long the node rests after it has read all that it has on disk to find damage")

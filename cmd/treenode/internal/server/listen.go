@@ -63,7 +63,7 @@ func (c Config) checkListeners() error {
 }
 
 // listenAPI opens the API's listener, with TLS if there are certificates.
-func listenAPI(addr string, with *certs.API, handshake time.Duration, log hclog.Logger) (net.Listener, error) {
+func listenAPI(addr string, with *certs.API, perAddress int, handshake time.Duration, log hclog.Logger) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -72,7 +72,8 @@ func listenAPI(addr string, with *certs.API, handshake time.Duration, log hclog.
 	if allowed < connectionsMax {
 		log.Info("the API takes fewer connections than it could: the process may not have more files open", "connections", allowed, "instead_of", connectionsMax)
 	}
-	l = netutil.LimitListener(l, allowed)
+	// Three quarters, so that an address never has all places.
+	l = netutil.LimitListener(limitAddresses(l, min(perAddress, max(allowed*3/4, 1)), log.Named("http")), allowed)
 	if with == nil {
 		return l, nil
 	}

@@ -76,6 +76,9 @@ type Config struct {
 	// is missing.
 	Insecure       bool
 	RequestTimeout time.Duration
+	// ConnectionsPerAddress bounds the API's connections from each remote address; 0 is
+	// no bound. See addressListener.
+	ConnectionsPerAddress int
 	// RaftLog is what keeps the log on disk; see cluster.Config.
 	RaftLog string
 	// DiskReserve is in bytes; see cluster.Config.
@@ -168,7 +171,7 @@ func Start(c Config) (*Server, error) {
 		return nil, err
 	}
 	metrics.WatchCertificates(func() []health.Certificate { return certificatesOf(apiCerts, peerCerts) })
-	listener, err := listenAPI(c.Listen, apiCerts, c.patience.handshake, c.Logger)
+	listener, err := listenAPI(c.Listen, apiCerts, c.ConnectionsPerAddress, c.patience.handshake, c.Logger)
 	if err != nil {
 		return nil, err
 	}

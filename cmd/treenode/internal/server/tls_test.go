@@ -258,7 +258,7 @@ func TestHandlersSeeTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listenAPI("127.0.0.1:0", with, patience, hclog.NewNullLogger())
+	l, err := listenAPI("127.0.0.1:0", with, 0, patience, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
