@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -308,10 +309,16 @@ func TestEncryptionIsTurnedOnAndOff(t *testing.T) {
 func TestNobodyElseGetsIn(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []logstore.Engine{logstore.EngineWAL, logstore.EngineBolt} {
-		var said bytes.Buffer
+		var saying sync.Mutex // also of loggers that outlive Close
+		var buffer bytes.Buffer
+		said := func() string {
+			saying.Lock()
+			defer saying.Unlock()
+			return buffer.String()
+		}
 		n := layOut(t, 1, func(c *cluster.Config) {
 			c.RaftLog, c.SnapshotThreshold, c.TrailingLogs = engine, 1000, 1
-			c.Logger = hclog.New(&hclog.LoggerOptions{Output: &said, Level: hclog.Warn, Mutex: nil})
+			c.Logger = hclog.New(&hclog.LoggerOptions{Output: &buffer, Level: hclog.Warn, Mutex: &saying})
 		})[0]
 		n.open()
 		n.awaitReady()
@@ -327,8 +334,8 @@ func TestNobodyElseGetsIn(t *testing.T) {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(said.String(), "chmod") {
-			t.Errorf("said for nothing: %s", said.String())
+		if strings.Contains(said(), "chmod") {
+			t.Errorf("said for nothing: %s", said())
 		}
 		err := filepath.WalkDir(n.config.DataDir, func(path string, e fs.DirEntry, err error) error {
 			if err == nil {
@@ -349,8 +356,8 @@ func TestNobodyElseGetsIn(t *testing.T) {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(said.String(), "chmod 0700 "+n.config.DataDir) {
-			t.Errorf("not said: %s", said.String())
+		if !strings.Contains(said(), "chmod 0700 "+n.config.DataDir) {
+			t.Errorf("not said: %s", said())
 		}
 		if err := os.Chmod(n.config.DataDir, 0o700); err != nil { //nolint:gosec // a directory
 			t.Fatal(err)
