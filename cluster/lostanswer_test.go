@@ -42,6 +42,9 @@ func startLosing(t *testing.T, verb cluster.Verb) (nodes []*testNode, left *atom
 		}
 		t.Cleanup(func() { _ = n.Close() })
 	}
+	for _, n := range nodes {
+		n.awaitReady() // knows the members, too
+	}
 	return nodes, left
 }
 
