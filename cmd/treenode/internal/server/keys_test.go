@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,10 +40,16 @@ func TestKeyFileIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "keys")
 	writeKeys(t, file, "k1")
-	var said bytes.Buffer
+	var saying sync.Mutex // also of loggers that outlive Shutdown
+	var buffer bytes.Buffer
+	said := func() string {
+		saying.Lock()
+		defer saying.Unlock()
+		return buffer.String()
+	}
 	s, err := Start(Config{
 		NodeID: "n1", DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PeerListen: "127.0.0.1:0",
-		RequestTimeout: 10 * time.Second, EncryptionKeyFile: file, Logger: hclog.New(&hclog.LoggerOptions{Output: &said}),
+		RequestTimeout: 10 * time.Second, EncryptionKeyFile: file, Logger: hclog.New(&hclog.LoggerOptions{Output: &buffer, Mutex: &saying}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -91,11 +98,11 @@ func TestKeyFileIsReadAgain(t *testing.T) {
 	want(`treenode_encryption_key_active key="k2"|1`, `treenode_encryption_key_active key="k1"|0`, `treenode_encryption_key_in_use key="k1"|1`, `treenode_encryption_keys_refused |0`)
 	shut()
 	for _, text := range []string{"stay those that they were", "were exchanged"} {
-		if !strings.Contains(said.String(), text) {
-			t.Errorf("%q was not said: %s", text, said.String())
+		if !strings.Contains(said(), text) {
+			t.Errorf("%q was not said: %s", text, said())
 		}
 	}
-	if strings.Contains(said.String(), base64.StdEncoding.EncodeToString([]byte("111111"))) {
+	if strings.Contains(said(), base64.StdEncoding.EncodeToString([]byte("111111"))) {
 		t.Error("a key was told")
 	}
 }
