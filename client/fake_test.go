@@ -328,6 +328,21 @@ func (n *fakeNode) TransferLeadership(_ context.Context, to string) error {
 	return n.member("transfer " + to)
 }
 
+// MakeJoinToken implements api.Node.
+func (n *fakeNode) MakeJoinToken(_ context.Context, node string, life time.Duration) (cluster.JoinToken, string, error) {
+	return cluster.JoinToken{ID: "0123", Node: node}, "tnj-0123-secret", n.member("token for " + node + ", " + life.String())
+}
+
+// RevokeJoinToken implements api.Node.
+func (n *fakeNode) RevokeJoinToken(_ context.Context, id string) error {
+	return n.member("revoke " + id)
+}
+
+// JoinTokens implements api.Node.
+func (n *fakeNode) JoinTokens(context.Context) ([]cluster.JoinToken, error) {
+	return []cluster.JoinToken{{ID: "0123", Node: "n4", UsedBy: "n4@a"}}, n.member("tokens")
+}
+
 // Ready implements api.Node.
 func (n *fakeNode) Ready(context.Context) error { return nil }
 

@@ -408,6 +408,7 @@ func TestEmptyArguments(t *testing.T) {
 		"AllocationsPage":   func() error { _, err := c.AllocationsPage(ctx, "", 0, ""); return err },
 		"RemoveTrait":       func() error { _, err := c.RemoveTrait(ctx, ""); return err },
 		"RemoveMember":      func() error { return c.RemoveMember(ctx, "") },
+		"RevokeJoinToken":   func() error { return c.RevokeJoinToken(ctx, "") },
 	} {
 		wantError(t, call(), wire.Rejected, wire.CodeInvalid)
 		if n := len(cluster.nodes[0].requests()); n != 0 {
