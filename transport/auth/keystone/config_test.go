@@ -73,7 +73,7 @@ func TestLoadRefuses(t *testing.T) {
 			t.Errorf("%q: %v, want something with %q", text, err, part)
 		}
 	}
-	if _, err := Load(write(t, "k.yaml", full, 0o640)); err == nil || !strings.Contains(err.Error(), "chmod 0600") {
+	if _, err := Load(write(t, "k.yaml", full, 0o604)); err == nil || !strings.Contains(err.Error(), "chmod 0600") {
 		t.Errorf("others may read it: %v", err)
 	}
 	if _, err := Load(t.TempDir()); err == nil {
