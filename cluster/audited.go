@@ -40,7 +40,7 @@ func (n *Node) closeAudit() error {
 // auditEntry has an entry written that was applied. The audit's errors here are told
 // to the node by its Failed.
 func (n *Node) auditEntry(l *raft.Log, results []fsm.Result) {
-	if n.audit != nil && len(results) > 0 {
+	if n.audit != nil && (len(results) > 0 || fsm.KindOf(l.Data) == fsm.KindJoinToken) {
 		_ = n.audit.Add(audit.Entry{Index: l.Index, Term: l.Term, Data: l.Data, Results: results})
 	}
 }

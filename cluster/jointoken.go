@@ -80,10 +80,7 @@ func (n *Node) MakeJoinToken(ctx context.Context, node string, life time.Duratio
 		return JoinToken{}, "", fail(CodeInternal, err, "no randomness")
 	}
 	id, secret := hex.EncodeToString(random[:8]), hex.EncodeToString(random[8:])
-	made := fsm.JoinToken{ID: id, Hash: sha256.Sum256([]byte(secret)), Node: node}
-	if from, ok := OriginOf(ctx); ok {
-		made.By = from.User[:min(len(from.User), fsm.JoinTokenFieldMax)]
-	}
+	made := fsm.JoinToken{ID: id, Hash: sha256.Sum256([]byte(secret)), Node: node, By: askerOf(ctx)}
 	kept, err := n.changeJoinToken(ctx, joinTokenRequest{Op: fsm.JoinTokenMake, Token: made, Life: life})
 	if err != nil {
 		return JoinToken{}, "", err
@@ -93,8 +90,14 @@ func (n *Node) MakeJoinToken(ctx context.Context, node string, life time.Duratio
 
 // RevokeJoinToken removes a token. A node that has joined with it stays.
 func (n *Node) RevokeJoinToken(ctx context.Context, id string) error {
-	_, err := n.changeJoinToken(ctx, joinTokenRequest{Op: fsm.JoinTokenRevoke, Token: fsm.JoinToken{ID: id}})
+	_, err := n.changeJoinToken(ctx, joinTokenRequest{Op: fsm.JoinTokenRevoke, Token: fsm.JoinToken{ID: id, By: askerOf(ctx)}})
 	return err
+}
+
+// askerOf is the user that a context's origin names, for the log.
+func askerOf(ctx context.Context) string {
+	from, _ := OriginOf(ctx)
+	return from.User[:min(len(from.User), fsm.JoinTokenFieldMax)]
 }
 
 // JoinTokens lists the tokens, the used and the ended included for a week after

@@ -55,6 +55,19 @@ const (
 
 var errUnknownJoinTokenOp = errors.New("unknown change of a join token")
 
+// String returns the name of what is done.
+func (op JoinTokenOp) String() string {
+	switch op {
+	case JoinTokenMake:
+		return "make"
+	case JoinTokenRevoke:
+		return "revoke"
+	case JoinTokenUse:
+		return "use"
+	}
+	return fmt.Sprintf("change %d", uint8(op))
+}
+
 // JoinTokenChange is what an entry of KindJoinToken holds. Whether it took effect
 // is seen in the view after it.
 type JoinTokenChange struct {

@@ -157,6 +157,44 @@ func TestLineSaysWhoDidWhat(t *testing.T) {
 	}
 }
 
+// A change of a join token says who made it for whom, and nothing of its secret.
+func TestJoinTokensAreTold(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir)
+	token := fsm.JoinToken{ID: "0123", Hash: [32]byte{1: 7}, Node: "n4", By: "ann"}
+	for i, change := range []fsm.JoinTokenChange{
+		{Op: fsm.JoinTokenMake, Token: token},
+		{Op: fsm.JoinTokenUse, Token: fsm.JoinToken{ID: "0123", Hash: token.Hash, Node: "n4", UsedBy: "n4@a"}},
+		{Op: fsm.JoinTokenRevoke, Token: fsm.JoinToken{ID: "0123", By: "bob"}},
+	} {
+		if err := w.Add(Entry{Index: uint64(7 + i), Term: 1, Data: fsm.EncodeJoinToken(1_000_000, change)}); err != nil { //nolint:gosec // three of them
+			t.Fatal(err)
+		}
+	}
+	w.close()
+	// What is written already is not written again after a restart.
+	w = open(t, dir)
+	if err := w.Add(Entry{Index: 9, Term: 1, Data: fsm.EncodeJoinToken(1_000_000, fsm.JoinTokenChange{Op: fsm.JoinTokenRevoke, Token: token})}); err != nil {
+		t.Fatal(err)
+	}
+	w.close()
+	verified(t, dir)
+	var have []string
+	for l, err := range Lines(dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := l.Record; r.Kind == JoinToken {
+			have = append(have, fmt.Sprint(r.Index, " ", r.User, " ", r.Ops, " ", r.Targets))
+		}
+	}
+	if want := []string{
+		"7 ann [make] [token:0123 node:n4]", "8  [use] [token:0123 node:n4 member:n4@a]", "9 bob [revoke] [token:0123]",
+	}; !slices.Equal(have, want) {
+		t.Errorf("the audit has %q\nwant %q", have, want)
+	}
+}
+
 func sameRecord(a, b Record) bool {
 	x, _, errX := appendLine(nil, link{}, &a)
 	y, _, errY := appendLine(nil, link{}, &b)

@@ -40,6 +40,9 @@ func (e *Entry) records() ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if entry.Kind == fsm.KindJoinToken {
+		return []Record{e.joinToken(entry)}, nil
+	}
 	all := make([]Record, len(entry.Commands))
 	for i, command := range entry.Commands {
 		cmd, err := fsm.DecodeCommand(command)
@@ -70,6 +73,23 @@ func (e *Entry) records() ([]Record, error) {
 		}
 	}
 	return all, nil
+}
+
+// joinToken is the line of a change of a join token. Of its secret the log has only
+// a hash, and the line not even that.
+func (e *Entry) joinToken(entry fsm.Entry) Record {
+	change := entry.JoinToken
+	r := Record{
+		Kind: JoinToken, Index: e.Index, Term: e.Term, Time: time.UnixMicro(int64(entry.At)).UTC(),
+		Ops: []string{change.Op.String()}, User: change.Token.By,
+	}
+	r.target("token", change.Token.ID)
+	for _, about := range []struct{ kind, name string }{{"node", change.Token.Node}, {"member", change.Token.UsedBy}} {
+		if about.name != "" {
+			r.target(about.kind, about.name)
+		}
+	}
+	return r
 }
 
 func shorten(s string) string { return s[:min(len(s), targetBytesMax)] }

@@ -12,12 +12,15 @@ import (
 // Kind says what a line is.
 type Kind string
 
-// The kinds of lines. The first two are the same on every node.
+// The kinds of lines. The first three are the same on every node.
 const (
 	// Change is a command that was applied.
 	Change Kind = "change"
 	// Members is a change of the cluster's members: Targets are all of them then.
 	Members Kind = "members"
+	// JoinToken is a change of a token with which nodes join: Ops says what became of
+	// it.
+	JoinToken Kind = "join_token"
 	// Begin is the first line of a file.
 	Begin Kind = "begin"
 	// Gap says that entries were not applied here one by one.
@@ -166,7 +169,7 @@ func (r *Record) position() position {
 		p.commands++
 	case Begin, Torn:
 		p.whole = r.Command == 0
-	case Members, Gap, Through, Rewound:
+	case Members, JoinToken, Gap, Through, Rewound:
 		p.whole = true
 	}
 	return p

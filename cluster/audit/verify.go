@@ -92,7 +92,7 @@ func (r *Report) add(l *Line) {
 	case Rewound:
 		r.Rewound++
 		r.history, r.from = r.Lines, rec.Index+1
-	case Change, Members:
+	case Change, Members, JoinToken:
 		if rec.Kind == Change {
 			r.Changes++
 		}
@@ -189,7 +189,7 @@ func entriesOf(r Report, c Comparison, inGap func(uint64) bool) iter.Seq2[Line, 
 			}
 			number++
 			k, index := l.Record.Kind, l.Record.Index
-			if number <= r.history || k != Change && k != Members || index < c.From || index > c.To || inGap(index) {
+			if number <= r.history || k != Change && k != Members && k != JoinToken || index < c.From || index > c.To || inGap(index) {
 				continue
 			}
 			if !yield(l, nil) {

@@ -193,7 +193,7 @@ type auditFilter struct {
 
 func (f *auditFilter) wants(r *audit.Record) bool {
 	switch r.Kind {
-	case audit.Change:
+	case audit.Change, audit.JoinToken:
 		if f.user != "" && r.User != f.user {
 			return false
 		}
