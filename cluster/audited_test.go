@@ -159,11 +159,10 @@ func TestNodeWithoutItsAuditFails(t *testing.T) {
 		c.AuditFileBytes = 1 // a file for each entry
 	})
 	n := nodes[0]
-	n.propose(createRoot(t, "a"))
-	files, err := os.ReadDir(n.config.AuditDir)
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
+	first := createRoot(t, "a")
+	n.propose(first)
+	auditOf(t, n, first.RequestID.String()) // it is written beside the answer
+	files := mustReadDir(t, n.config.AuditDir)
 	if err := os.Mkdir(filepath.Join(n.config.AuditDir, "audit-000100.jsonl"), 0o700); err != nil { // in the way
 		t.Fatal(err)
 	}
