@@ -96,16 +96,7 @@ func inspecting(path string, keys *atrest.Keys, f func(*cluster.Directory) error
 		err = f(d)
 		err = errors.Join(err, d.Close())
 	}
-	var e *cluster.Error
-	var coded *codeError
-	switch {
-	case errors.As(err, &coded):
-	case errors.As(err, &e) && e.Code == cluster.CodeInternal:
-		return &codeError{exitDamaged, err}
-	case errors.As(err, &e):
-		return &codeError{exitUsage, err}
-	}
-	return err
+	return offlineError(err)
 }
 
 func (s *session) inspect(d *cluster.Directory) error {
