@@ -30,17 +30,19 @@ type manifest struct {
 			Metadata struct{ Labels map[string]any }
 			Spec     struct {
 				Containers []struct {
-					Env   []struct{ Name, Value string }
-					Ports []struct {
-						Name          string
-						ContainerPort int `yaml:"containerPort"`
-					}
+					Env          []struct{ Name, Value string }
+					Ports        []containerPort
 					VolumeMounts []struct{ Name string } `yaml:"volumeMounts"`
 				}
 				Volumes []struct{ Name string }
 			}
 		}
 	}
+}
+
+type containerPort struct {
+	Name          string
+	ContainerPort int `yaml:"containerPort"`
 }
 
 func manifests(t *testing.T) map[string]manifest {
@@ -87,12 +89,7 @@ func TestKubernetes(t *testing.T) {
 			}
 		}
 		for _, p := range m.Spec.Ports {
-			if !slices.ContainsFunc(container.Ports, func(c struct {
-				Name          string
-				ContainerPort int `yaml:"containerPort"`
-			}) bool {
-				return c.Name == p["targetPort"] && c.ContainerPort == p["port"]
-			}) {
+			if !slices.ContainsFunc(container.Ports, func(c containerPort) bool { return c.Name == p["targetPort"] && c.ContainerPort == p["port"] }) {
 				t.Errorf("%s: the pods have no port %v", name, p)
 			}
 		}

@@ -41,7 +41,7 @@ func newTop() *cobra.Command {
 				return err
 			}
 			if !terminal(s.cmd.OutOrStdout()) || once || s.format != formats[0] {
-				if err := w.wait(ctx, every, nil); err != nil {
+				if err := rest(ctx, every, nil); err != nil {
 					return err
 				}
 				if err := w.look(ctx); err != nil {
@@ -82,7 +82,7 @@ func (w *watching) watch(ctx context.Context, every time.Duration) error {
 			fmt.Fprintf(&b, "\n%s\n", draw.Printable(trouble))
 		}
 		fmt.Fprint(out, "\x1b[H"+fitted(b.String(), out)+"\x1b[J")
-		if err := w.wait(ctx, every, keys); err != nil {
+		if err := rest(ctx, every, keys); err != nil {
 			return nil //nolint:nilerr // somebody has seen enough
 		}
 		trouble = ""

@@ -86,8 +86,8 @@ func (f fullProvider) share() float64 {
 	return float64(f.Used) / float64(f.Capacity)
 }
 
-// wait ends with the time, or with an error when the context or a key ends it.
-func (w *watching) wait(ctx context.Context, d time.Duration, quit <-chan struct{}) error {
+// rest ends with the time, or with an error when the context or a key ends it.
+func rest(ctx context.Context, d time.Duration, quit <-chan struct{}) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
